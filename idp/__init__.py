@@ -1,0 +1,1 @@
+"""Kairos ID, an OpenID Connect identity provider."""

@@ -1,0 +1,1 @@
+"""The consent screen and what people have agreed to."""

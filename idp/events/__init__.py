@@ -1,0 +1,1 @@
+"""What happened: the catalogue of event types, emit(), the log, the outbox rows."""

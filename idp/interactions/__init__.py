@@ -1,0 +1,1 @@
+"""The paused request: what a person must still do before an app gets its answer."""

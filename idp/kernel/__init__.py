@@ -1,0 +1,1 @@
+"""The foundation: clock, ids, sealing, JOSE, outbound HTTP, rate limits, request context."""

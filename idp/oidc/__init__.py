@@ -1,0 +1,1 @@
+"""All of OAuth 2.0 and OpenID Connect."""

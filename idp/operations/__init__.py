@@ -1,0 +1,1 @@
+"""For the operator: health, doctor, the embedded process, development set-up."""

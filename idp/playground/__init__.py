@@ -1,0 +1,1 @@
+"""Development only: a small relying party and a mail inbox."""

@@ -1,0 +1,1 @@
+"""The browser session of the provider: sid, auth_time, amr, acr."""

@@ -1,0 +1,26 @@
+"""Django's settings, by concern. The typed tree behind them is `settings.IDP` (see `environment.py`)."""
+
+from __future__ import annotations
+
+from .environment import ROOT, Environment
+from .safety import refuse_unsafe, with_development_defaults
+
+IDP = with_development_defaults(Environment())
+refuse_unsafe(IDP)
+
+BASE_DIR = ROOT
+DEBUG = False
+ROOT_URLCONF = "idp.urls"
+WSGI_APPLICATION = "idp.wsgi.application"
+USE_TZ = True
+TIME_ZONE = "UTC"
+APPEND_SLASH = False
+
+from .apps import *  # noqa: E402, F403
+from .database import *  # noqa: E402, F403
+from .security import *  # noqa: E402, F403
+from .accounts import *  # noqa: E402, F403
+from .protocol import *  # noqa: E402, F403
+from .pages import *  # noqa: E402, F403
+from .background import *  # noqa: E402, F403
+from .logs import *  # noqa: E402, F403

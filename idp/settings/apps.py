@@ -1,0 +1,43 @@
+"""Installed applications and the middleware stack."""
+
+from . import IDP
+
+INSTALLED_APPS = [
+    "idp.kernel",
+    "idp.events",
+    "idp.interactions",
+    "idp.accounts",
+    "idp.sessions",
+    "idp.signin",
+    "idp.consent",
+    "idp.oidc",
+    "idp.notifications",
+    "idp.console",
+    "idp.admin",
+    "idp.operations",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.admin",
+    "allauth",
+    "allauth.account",
+    "oauth2_provider",
+]
+if IDP.development:
+    INSTALLED_APPS.append("idp.playground")
+
+MIDDLEWARE = [
+    "idp.kernel.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "idp.kernel.middleware.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "idp.sessions.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]

@@ -1,0 +1,49 @@
+"""PostgreSQL (production) or SQLite in WAL mode (embedded default)."""
+
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from . import IDP
+
+
+def _postgresql(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    # Bounded waiting everywhere: a stuck statement must not hold a worker (reliability contract, rule 5).
+    options["options"] = "-c statement_timeout=3000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+    options["connect_timeout"] = int(options.get("connect_timeout", 3))
+    options["pool"] = {"min_size": 1, "max_size": IDP.database_pool_size, "timeout": 2}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or options.pop("host", ""),
+        "PORT": str(parts.port or ""),
+        "OPTIONS": options,
+        "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer in transaction mode
+    }
+
+
+def _sqlite(path: str) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",  # take the write lock first: no deadlock on upgrade, one writer at a time
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8000;",
+        },
+    }
+
+
+_url = IDP.database_url.get_secret_value()
+if _url.startswith(("postgresql://", "postgres://")):
+    DATABASES = {"default": _postgresql(_url)}
+elif _url.startswith("sqlite:///"):
+    DATABASES = {"default": _sqlite(_url.removeprefix("sqlite:///"))}
+else:
+    IDP.data_dir.mkdir(parents=True, exist_ok=True)
+    DATABASES = {"default": _sqlite(str(IDP.data_dir / "kairos.sqlite3"))}
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

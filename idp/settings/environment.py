@@ -1,0 +1,97 @@
+"""The settings tree: every `IDP_*` variable, once, with its type, default and one sentence."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Environment(BaseSettings):
+    """Read from the process environment and an optional `.env` file; immutable afterwards."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="IDP_",
+        env_file=os.environ.get("IDP_ENV_FILE", str(ROOT / ".env")),
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        str_strip_whitespace=True,
+    )
+
+    env: Literal["development", "production"] = Field(
+        "production", description="`production` refuses weak settings; `development` adds the playground and the mail inbox."
+    )
+    issuer: str = Field("", description="Public origin of this provider, for example `https://id.example.org`. Every link and token is made from it.")
+    secret_key: SecretStr = Field(SecretStr(""), description="Signs cookies and links. At least 50 random characters.")
+    secret_key_fallbacks: CommaSeparated = Field((), description="Former values of `IDP_SECRET_KEY` that are still accepted while they age out.")
+    sealing_keys: SecretStr = Field(
+        SecretStr(""), description="Encrypt secrets at rest: `id:base64url(32 bytes)`, comma-separated; the first one seals, all of them open."
+    )
+    database_url: SecretStr = Field(SecretStr(""), description="`postgresql://user:password@host:5432/name`; empty = SQLite in `IDP_DATA_DIR`.")
+    database_pool_size: int = Field(8, ge=1, le=200, description="Most PostgreSQL connections one process keeps.")
+    redis_url: SecretStr = Field(SecretStr(""), description="`redis://host:6379/0`; empty = embedded: cache and Celery broker inside the process.")
+    email_url: SecretStr = Field(
+        SecretStr(""), description="`smtp://`, `smtp+tls://` (STARTTLS) or `smtps://` `user:password@host:port`; `inbox:` = development inbox page."
+    )
+    email_from: str = Field("Kairos ID <no-reply@localhost>", description="From address of every mail.")
+    data_dir: Path = Field(ROOT / ".data", description="Everything that the embedded default writes: database, inbox, generated development secrets.")
+    outbound_allow: CommaSeparated = Field((), description="`host`, `host:port` or CIDR that outbound requests may reach although private.")
+    outbound_ca_file: Path | None = Field(None, description="Extra certificate authorities (PEM) for outbound requests.")
+    trusted_proxies: CommaSeparated = Field((), description="Addresses or CIDRs of reverse proxies whose `X-Forwarded-For` and `-Proto` are believed.")
+    brand_name: str = Field("Kairos ID", description="Name shown on pages and in mails.")
+    privacy_url: str = Field("", description="Address of your privacy notice, linked in the footer.")
+    terms_url: str = Field("", description="Address of your terms, linked in the footer.")
+    help_url: str = Field("", description="Address of your help page, linked in the footer.")
+    signup: Literal["open", "closed"] = Field("open", description="Who may create an account.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
+    access_token_seconds: int = Field(300, ge=30, le=3600, description="Life of an access token, in seconds, unless the client sets its own.")
+    id_token_seconds: int = Field(300, ge=30, le=86400, description="Life of an ID token, in seconds.")
+    code_seconds: int = Field(60, ge=10, le=600, description="Life of an authorization code, in seconds (RFC 6749 4.1.2 advises at most 600).")
+    refresh_token_idle_seconds: int = Field(30 * 86400, ge=60, description="A refresh token family dies when unused for so many seconds.")
+    refresh_token_absolute_seconds: int = Field(180 * 86400, ge=60, description="A refresh token family dies at this age, in seconds.")
+    refresh_token_overlap_seconds: int = Field(
+        10, ge=0, le=60, description="For so long a rotated refresh token still returns the same successor (parallel tabs, lost answers)."
+    )
+    session_idle_seconds: int = Field(14 * 86400, ge=60, description="A browser session ends when unused for so many seconds.")
+    session_absolute_seconds: int = Field(30 * 86400, ge=60, description="A browser session ends at this age, in seconds.")
+    interaction_seconds: int = Field(3600, ge=60, description="How long a paused sign-in may wait for the person before it restarts, in seconds.")
+    key_rotation_days: int = Field(90, ge=1, description="Signing keys are replaced after so many days.")
+    key_publish_seconds: int = Field(3600, ge=0, description="A new signing key is published for so many seconds before it signs.")
+    jwks_cache_seconds: int = Field(900, ge=0, description="How long relying parties may cache the key set.")
+    argon2_memory_kib: int = Field(47104, ge=7168, description="Argon2id memory, in KiB.")
+    argon2_iterations: int = Field(2, ge=1, description="Argon2id passes.")
+    argon2_parallel_hashes: int = Field(2, ge=1, description="Most passwords that one process hashes at the same time.")
+
+    @field_validator("secret_key_fallbacks", "outbound_allow", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer_has_no_trailing_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @property
+    def development(self) -> bool:
+        return self.env == "development"
+
+    @property
+    def embedded(self) -> bool:
+        """One process with its own worker: no Redis is configured."""
+        return not self.redis_url.get_secret_value()
+
+    @property
+    def issuer_host(self) -> str:
+        return urlsplit(self.issuer).hostname or ""

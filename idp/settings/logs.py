@@ -1,0 +1,1 @@
+"""Logging: structured JSON lines in production, readable lines in development."""

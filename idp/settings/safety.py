@@ -1,0 +1,140 @@
+"""Refuses to start on missing, weak or contradictory settings, naming the variable (ASVS 13.4.2)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import os
+import secrets
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import SecretStr
+
+from .environment import Environment
+
+WEAK_WORDS = ("changeme", "change-me", "insecure", "example", "secret", "password", "default", "kairos")
+KNOWN_ELSEWHERE = {"IDP_ENV_FILE"}
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Names of `IDP_*` variables that no setting declares: most often a typing mistake."""
+    known = {f"IDP_{name}".upper() for name in Environment.model_fields} | KNOWN_ELSEWHERE
+    return sorted(name for name in environ if name.startswith("IDP_") and name not in known)
+
+
+def shannon_bits(text: str) -> float:
+    """Shannon estimate of the whole text, in bits."""
+    counts = Counter(text)
+    return -sum(n * math.log2(n / len(text)) for n in counts.values()) if text else 0.0
+
+
+def parse_sealing_keys(value: str) -> dict[str, bytes]:
+    """`id:base64url,…` to an ordered mapping; raises ValueError with a reason that holds no key material."""
+    keys: dict[str, bytes] = {}
+    for position, part in enumerate(filter(None, (p.strip() for p in value.split(","))), start=1):
+        key_id, _, encoded = part.partition(":")
+        if not key_id.isalnum() or not encoded:
+            raise ValueError(f"entry {position} is not of the form id:base64url")
+        try:
+            raw = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        except (binascii.Error, ValueError):
+            raise ValueError(f"entry {position} is not base64url") from None
+        if len(raw) != 32:
+            raise ValueError(f"entry {position} holds {len(raw)} bytes instead of 32")
+        if len(set(raw)) < 12:
+            raise ValueError(f"entry {position} is not random")
+        if key_id in keys:
+            raise ValueError(f"entry {position} repeats an id")
+        keys[key_id] = raw
+    return keys
+
+
+def problems(env: Environment, environ: Mapping[str, str]) -> list[str]:
+    """Everything that must be mended before this process may start, one sentence each."""
+    found = [f"{name} is not a setting of Kairos ID: check the spelling." for name in unknown_variables(environ)]
+    try:
+        keys = parse_sealing_keys(env.sealing_keys.get_secret_value())
+    except ValueError as error:
+        found.append(f"IDP_SEALING_KEYS is malformed: {error}.")
+    else:
+        if not keys:
+            found.append("IDP_SEALING_KEYS is missing: set id:base64url(32 random bytes).")
+    found += _secret_key_problems(env)
+    found += _issuer_problems(env)
+    if not env.development:
+        if not env.database_url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            found.append("IDP_DATABASE_URL is missing or not postgresql://: production keeps its data in PostgreSQL.")
+        if not env.redis_url.get_secret_value():
+            found.append("IDP_REDIS_URL is missing: production runs web, worker and beat as separate processes.")
+        if not env.email_url.get_secret_value().startswith(("smtp://", "smtp+tls://", "smtps://")):
+            found.append("IDP_EMAIL_URL is missing or not an SMTP address: people could never verify their address.")
+    return found
+
+
+def _secret_key_problems(env: Environment) -> list[str]:
+    key = env.secret_key.get_secret_value()
+    if not key:
+        return ["IDP_SECRET_KEY is missing: set at least 50 random characters."]
+    if len(key) < 50 or len(set(key)) < 10 or shannon_bits(key) < 128:
+        return ["IDP_SECRET_KEY is weak: set at least 50 random characters."]
+    if any(word in key.lower() for word in WEAK_WORDS):
+        return ["IDP_SECRET_KEY looks like a default or an example: set at least 50 random characters."]
+    return []
+
+
+def _issuer_problems(env: Environment) -> list[str]:
+    if not env.issuer:
+        return ["IDP_ISSUER is missing: set the public origin of this provider, for example https://id.your-domain."]
+    parts = urlsplit(env.issuer)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment or parts.username or parts.path:
+        return ["IDP_ISSUER must be an origin such as https://id.your-domain, without path, query or fragment."]
+    if parts.scheme == "http" and (not env.development or parts.hostname not in ("localhost", "127.0.0.1", "::1")):
+        return ["IDP_ISSUER must be https; plain http is for development on localhost only."]
+    return []
+
+
+def refuse_unsafe(env: Environment) -> None:
+    """Raise ImproperlyConfigured that lists every problem."""
+    found = problems(env, os.environ)
+    if found:
+        raise ImproperlyConfigured("Kairos ID refuses to start:\n  - " + "\n  - ".join(found))
+
+
+def with_development_defaults(env: Environment) -> Environment:
+    """In development, fill what is missing: an issuer on localhost and secrets kept in the data folder."""
+    if not env.development:
+        return env
+    filled: dict[str, object] = {}
+    if not env.issuer:
+        filled["issuer"] = f"http://localhost:{os.environ.get('PORT', '8000')}"
+    if not env.email_url.get_secret_value():
+        filled["email_url"] = SecretStr("inbox:")
+    if not env.secret_key.get_secret_value() or not env.sealing_keys.get_secret_value():
+        generated = _development_secrets(env.data_dir)
+        filled.setdefault("secret_key", env.secret_key if env.secret_key.get_secret_value() else SecretStr(generated["IDP_SECRET_KEY"]))
+        filled.setdefault(
+            "sealing_keys", env.sealing_keys if env.sealing_keys.get_secret_value() else SecretStr(generated["IDP_SEALING_KEYS"])
+        )
+    return env.model_copy(update=filled)
+
+
+def _development_secrets(data_dir: Path) -> dict[str, str]:
+    path = data_dir / "secrets.env"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        sealing = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+        text = f"IDP_SECRET_KEY={secrets.token_hex(40)}\nIDP_SEALING_KEYS=dev1:{sealing}\n"
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.touch(mode=0o600)
+        temporary.write_text(text)
+        try:
+            os.link(temporary, path)  # fails when another process was first: then its file counts
+        except FileExistsError:
+            pass
+        temporary.unlink()
+    return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)

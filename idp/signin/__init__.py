@@ -1,0 +1,1 @@
+"""The steps a person sees to sign in, sign up and recover."""
