@@ -1,4 +1,4 @@
-"""People."""
+"""People, the counters that stop guessing, and the codes on their way to an address."""
 
 from __future__ import annotations
 
@@ -7,28 +7,46 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from idp.kernel.clock import now
+
+from .emails import canonical_email
+from .passwords import normalise
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, *, email: str | None, password: str | None = None, **extra: Any) -> User:
-        user = self.model(email=email, **extra)
+        """Save a new person; no password means one that can never match (hostile case PW-16). Raises ValidationError for a bad address."""
+        user = self.model(email=canonical_email(email) if email else None, **extra)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=username)
+
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person. The primary key is the OIDC `sub`: made once, never changed, never reused."""
+    """A person. The primary key is the OIDC `sub`: made once, never changed, never reused.
+
+    `email` is canonical (see `emails.canonical_email`) and therefore unique whatever the spelling. `claims` holds the OIDC standard
+    claims other than `sub` and `email`. Sessions and refresh families carry a copy of `credential_epoch` and die when it differs.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    password = models.CharField(max_length=256)
     email = models.EmailField(null=True, blank=True, unique=True)
+    email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
     claims = models.JSONField(default=dict, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
-    date_joined = models.DateTimeField(default=now)
-    credential_epoch = models.PositiveIntegerField(default=0)
+    date_joined = models.DateTimeField(default=now, editable=False)
+    updated_at = models.DateTimeField(default=now, editable=False)
+    credential_epoch = models.PositiveIntegerField(default=0, editable=False)
+
+    # The session row and the event log know when somebody signed in; a third write per sign-in would only repeat it.
+    last_login = None
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -37,3 +55,70 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email or str(self.id)
+
+    @property
+    def email_verified(self) -> bool:
+        """Whether this person has proved to read mail at `email`."""
+        return self.email_verified_at is not None
+
+    def set_password(self, raw_password: str | None) -> None:
+        super().set_password(None if raw_password is None else normalise(raw_password))
+
+    def check_password(self, raw_password: str) -> bool:
+        return super().check_password(normalise(raw_password))
+
+    def get_session_auth_hash(self) -> str:
+        """Bound to the credential epoch, not to the stored hash: a rehash with new parameters must not end anybody's session."""
+        return self._epoch_hash()
+
+    def get_session_auth_fallback_hash(self) -> Any:
+        from django.conf import settings
+
+        for secret in settings.SECRET_KEY_FALLBACKS:
+            yield self._epoch_hash(secret=secret)
+
+    def _epoch_hash(self, secret: str | None = None) -> str:
+        return salted_hmac("idp.accounts.session", f"{self.pk}:{self.credential_epoch}", secret=secret, algorithm="sha256").hexdigest()
+
+
+class GuessCounter(models.Model):
+    """Wrong passwords in a row for one person, one unknown identifier, or one known browser of a person.
+
+    The key is an HMAC: the table tells nobody which identifiers were tried. See `lockout`.
+    """
+
+    key = models.BinaryField(primary_key=True, max_length=32)
+    failures = models.PositiveSmallIntegerField()
+    last_at = models.DateTimeField(db_index=True)
+    locked_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.failures} wrong"
+
+
+class AddressProof(models.Model):
+    """A code on its way to an e-mail address, and what becomes true when it comes back.
+
+    For a sign-up the person does not exist yet: the password waits here, hashed, so nobody can squat on an address that is not theirs
+    (hostile cases PW-17, PW-18). `decoy` is the same row for an address that is taken: it looks alike and no code fits.
+    """
+
+    class Purpose(models.TextChoices):
+        SIGN_UP = "sign_up"
+        SIGN_IN = "sign_in"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    purpose = models.CharField(max_length=16, choices=Purpose)
+    email = models.EmailField()
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    password = models.CharField(max_length=256, blank=True)
+    code = models.BinaryField(max_length=32)
+    decoy = models.BooleanField(default=False)
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent = models.PositiveSmallIntegerField(default=1)
+    sent_at = models.DateTimeField(default=now)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.id}"

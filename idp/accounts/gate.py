@@ -1,0 +1,28 @@
+"""The one account gate: may this person get anything now? Every path asks here (design rule 6, hostile cases GL-10, PW-01)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .models import User
+
+Refusal = Literal["disabled", "unverified", "stale"]
+
+
+def refusal(user: User, *, epoch: int | None = None) -> Refusal | None:
+    """None when `user` may get something now, else why not.
+
+    `epoch` is the credential epoch that a session or refresh family carries; a different one means that it was ended
+    by a password change, a reset, a disablement or "sign out everywhere".
+
+    The lock after wrong passwords is not asked here on purpose: it slows guessing of a password (see `lockout`); if it also ended
+    sessions and refresh tokens, anybody could sign the owner out by guessing.
+    """
+    if not user.is_active:
+        return "disabled"
+    if user.email and not user.email_verified:
+        return "unverified"
+    if epoch is not None and epoch != user.credential_epoch:
+        return "stale"
+    return None
