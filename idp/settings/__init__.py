@@ -16,11 +16,11 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 APPEND_SLASH = False
 
-from .apps import *  # noqa: E402, F403
-from .database import *  # noqa: E402, F403
-from .security import *  # noqa: E402, F403
-from .accounts import *  # noqa: E402, F403
-from .protocol import *  # noqa: E402, F403
-from .pages import *  # noqa: E402, F403
-from .background import *  # noqa: E402, F403
-from .logs import *  # noqa: E402, F403
+from .apps import *
+from .database import *
+from .security import *
+from .accounts import *
+from .protocol import *
+from .pages import *
+from .background import *
+from .logs import *

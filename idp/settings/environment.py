@@ -30,32 +30,50 @@ class Environment(BaseSettings):
     env: Literal["development", "production"] = Field(
         "production", description="`production` refuses weak settings; `development` adds the playground and the mail inbox."
     )
-    issuer: str = Field("", description="Public origin of this provider, for example `https://id.example.org`. Every link and token is made from it.")
-    secret_key: SecretStr = Field(SecretStr(""), description="Signs cookies and links. At least 50 random characters.")
-    secret_key_fallbacks: CommaSeparated = Field((), description="Former values of `IDP_SECRET_KEY` that are still accepted while they age out.")
-    sealing_keys: SecretStr = Field(
-        SecretStr(""), description="Encrypt secrets at rest: `id:base64url(32 bytes)`, comma-separated; the first one seals, all of them open."
+    issuer: str = Field(
+        "", description="Public origin of this provider, for example `https://id.example.org`. Every link and token is made from it."
     )
-    database_url: SecretStr = Field(SecretStr(""), description="`postgresql://user:password@host:5432/name`; empty = SQLite in `IDP_DATA_DIR`.")
+    secret_key: SecretStr = Field(SecretStr(""), description="Signs cookies and links. At least 50 random characters.")
+    secret_key_fallbacks: CommaSeparated = Field(
+        (), description="Former values of `IDP_SECRET_KEY` that are still accepted while they age out."
+    )
+    sealing_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Encrypt secrets at rest: `id:base64url(32 bytes)`, comma-separated; the first one seals, all of them open.",
+    )
+    database_url: SecretStr = Field(
+        SecretStr(""), description="`postgresql://user:password@host:5432/name`; empty = SQLite in `IDP_DATA_DIR`."
+    )
     database_pool_size: int = Field(8, ge=1, le=200, description="Most PostgreSQL connections one process keeps.")
-    redis_url: SecretStr = Field(SecretStr(""), description="`redis://host:6379/0`; empty = embedded: cache and Celery broker inside the process.")
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="`redis://host:6379/0`; empty = embedded: cache and Celery broker inside the process."
+    )
     email_url: SecretStr = Field(
-        SecretStr(""), description="`smtp://`, `smtp+tls://` (STARTTLS) or `smtps://` `user:password@host:port`; `inbox:` = development inbox page."
+        SecretStr(""),
+        description="`smtp://`, `smtp+tls://` (STARTTLS) or `smtps://` `user:password@host:port`; `inbox:` = development inbox page.",
     )
     email_from: str = Field("Kairos ID <no-reply@localhost>", description="From address of every mail.")
-    data_dir: Path = Field(ROOT / ".data", description="Everything that the embedded default writes: database, inbox, generated development secrets.")
+    data_dir: Path = Field(
+        ROOT / ".data", description="Everything that the embedded default writes: database, inbox, generated development secrets."
+    )
     outbound_allow: CommaSeparated = Field((), description="`host`, `host:port` or CIDR that outbound requests may reach although private.")
     outbound_ca_file: Path | None = Field(None, description="Extra certificate authorities (PEM) for outbound requests.")
-    trusted_proxies: CommaSeparated = Field((), description="Addresses or CIDRs of reverse proxies whose `X-Forwarded-For` and `-Proto` are believed.")
+    trusted_proxies: CommaSeparated = Field(
+        (), description="Addresses or CIDRs of reverse proxies whose `X-Forwarded-For` and `-Proto` are believed."
+    )
     brand_name: str = Field("Kairos ID", description="Name shown on pages and in mails.")
     privacy_url: str = Field("", description="Address of your privacy notice, linked in the footer.")
     terms_url: str = Field("", description="Address of your terms, linked in the footer.")
     help_url: str = Field("", description="Address of your help page, linked in the footer.")
     signup: Literal["open", "closed"] = Field("open", description="Who may create an account.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
-    access_token_seconds: int = Field(300, ge=30, le=3600, description="Life of an access token, in seconds, unless the client sets its own.")
+    access_token_seconds: int = Field(
+        300, ge=30, le=3600, description="Life of an access token, in seconds, unless the client sets its own."
+    )
     id_token_seconds: int = Field(300, ge=30, le=86400, description="Life of an ID token, in seconds.")
-    code_seconds: int = Field(60, ge=10, le=600, description="Life of an authorization code, in seconds (RFC 6749 4.1.2 advises at most 600).")
+    code_seconds: int = Field(
+        60, ge=10, le=600, description="Life of an authorization code, in seconds (RFC 6749 4.1.2 advises at most 600)."
+    )
     refresh_token_idle_seconds: int = Field(30 * 86400, ge=60, description="A refresh token family dies when unused for so many seconds.")
     refresh_token_absolute_seconds: int = Field(180 * 86400, ge=60, description="A refresh token family dies at this age, in seconds.")
     refresh_token_overlap_seconds: int = Field(
@@ -63,7 +81,9 @@ class Environment(BaseSettings):
     )
     session_idle_seconds: int = Field(14 * 86400, ge=60, description="A browser session ends when unused for so many seconds.")
     session_absolute_seconds: int = Field(30 * 86400, ge=60, description="A browser session ends at this age, in seconds.")
-    interaction_seconds: int = Field(3600, ge=60, description="How long a paused sign-in may wait for the person before it restarts, in seconds.")
+    interaction_seconds: int = Field(
+        3600, ge=60, description="How long a paused sign-in may wait for the person before it restarts, in seconds."
+    )
     key_rotation_days: int = Field(90, ge=1, description="Signing keys are replaced after so many days.")
     key_publish_seconds: int = Field(3600, ge=0, description="A new signing key is published for so many seconds before it signs.")
     jwks_cache_seconds: int = Field(900, ge=0, description="How long relying parties may cache the key set.")
