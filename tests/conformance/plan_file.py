@@ -1,0 +1,88 @@
+"""Turn a plan file of this folder into the configuration that the conformance suite expects."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PLACEHOLDER = re.compile(r"\{(issuer|suite|alias|login|password)\}")
+
+Json = dict[str, Any]
+
+
+class PlanError(Exception):
+    """A plan file, or what it needs from the command line, is missing or wrong; the text is meant for the person at the terminal."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run: the suite's name of the plan, its variant, and its complete configuration."""
+
+    name: str
+    variant: Json
+    config: Json
+
+
+def names() -> list[str]:
+    """Return the names that `load` accepts: one for each file in `plans/`."""
+    return sorted(path.stem for path in (HERE / "plans").glob("*.json"))
+
+
+def load(name: str, *, clients: Json, values: dict[str, str]) -> Plan:
+    """Read `plans/NAME.json` and complete it.
+
+    `clients` maps a configuration block of the suite (`client`, `client2`, `client_secret_post`) to its `client_id` and
+    `client_secret`; `values` replaces `{issuer}`, `{suite}`, `{alias}`, `{login}` and `{password}` wherever they stand in a text.
+    Raises `PlanError` if the plan is unknown, a client or value is missing, or a step is not in `browser.json`.
+    """
+    if name not in names():
+        raise PlanError(f"no plan called {name}; there are: {', '.join(names())}")
+    source = _read(HERE / "plans" / f"{name}.json")
+    config: Json = dict(source["config"])
+    for block in source["clients"]:
+        if block not in clients:
+            raise PlanError(f"the plan {name} needs the client {block}: pass --clients with a file that setup_op.py wrote")
+        config[block] = {key: clients[block][key] for key in ("client_id", "client_secret")} | config.get(block, {})
+    if "browser" in source:
+        config["browser"] = _browser(source["browser"])
+    if "override" in source:
+        config["override"] = {module: {"browser": _browser(visits)} for module, visits in source["override"].items()}
+    return Plan(name=source["plan"], variant=source["variant"], config=_fill(config, values))
+
+
+def _read(path: Path) -> Json:
+    content: Json = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _browser(visits: list[str]) -> list[Json]:
+    """Write out named visits of `browser.json` in the form of the suite's `browser` member."""
+    known = _read(HERE / "browser.json")
+    try:
+        return [
+            {"match": known["visits"][visit]["match"], "tasks": [known["steps"][step] for step in known["visits"][visit]["steps"]]}
+            for visit in visits
+        ]
+    except KeyError as missing:
+        raise PlanError(f"browser.json has no visit or step called {missing}") from None
+
+
+def _fill(value: Any, values: dict[str, str]) -> Any:
+    """Replace the placeholders in every text of a JSON value."""
+    if isinstance(value, dict):
+        return {key: _fill(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(item, values) for item in value]
+    if isinstance(value, str):
+        return PLACEHOLDER.sub(lambda found: _value(found[1], values), value)
+    return value
+
+
+def _value(name: str, values: dict[str, str]) -> str:
+    if not values.get(name):
+        raise PlanError(f"the plan needs a value for {name}: pass --{name}, or --clients with a file that setup_op.py wrote")
+    return values[name]

@@ -1,0 +1,121 @@
+"""Run a certification plan of the OpenID Foundation's conformance suite against a provider and print how each module ended.
+
+Needs a running suite and a running provider; see README.md beside this file.
+Exit code: 0 if nothing failed, 1 if a module failed (with --strict also on a warning or a skip), 2 if the run could not take place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import plan_file
+import suite_api
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the plan that the arguments name; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        results = _run(options)
+    except (plan_file.PlanError, suite_api.SuiteError) as error:
+        print(f"conformance: {error}", file=sys.stderr)
+        return 2
+    total = Counter(result.outcome for result in results)
+    print("\n" + "  ".join(f"{outcome} {total[outcome]}" for outcome in suite_api.OUTCOMES))
+    bad = total["failed"] + (total["warning"] + total["skipped"] if options.strict else 0)
+    return 1 if bad or not results else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    env = os.environ.get
+    parser.add_argument("--suite", required=True, metavar="URL", help="base URL of the suite, e.g. https://suite.test:8443")
+    parser.add_argument("--plan", default="basic", help=f"one of: {', '.join(plan_file.names())} (default: basic)")
+    parser.add_argument("--issuer", default="https://op.test:9443", metavar="URL", help="issuer under test (default: %(default)s)")
+    parser.add_argument("--clients", type=Path, metavar="FILE", help="JSON with the clients and the person, as setup_op.py writes it")
+    parser.add_argument("--alias", default="kairos-id", help="part of the suite's redirect URIs (default: %(default)s)")
+    parser.add_argument("--login", default=env("CONFORMANCE_LOGIN", ""), help="who signs in (or CONFORMANCE_LOGIN; default: from FILE)")
+    parser.add_argument(
+        "--password", default=env("CONFORMANCE_PASSWORD", ""), help="their password (or CONFORMANCE_PASSWORD; default: from FILE)"
+    )
+    parser.add_argument("--only", action="append", metavar="MODULE", help="run only this module (may be repeated)")
+    parser.add_argument(
+        "--module-timeout", type=float, default=120, metavar="SECONDS", help="give up on a module after (default: %(default)s)"
+    )
+    parser.add_argument("--strict", action="store_true", help="a warning or a skip also makes the exit code 1")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the results as JSON")
+    parser.add_argument("--export", type=Path, metavar="FILE", help="save the suite's own report (ZIP)")
+    parser.add_argument("--ca-file", default="", metavar="FILE", help="verify the suite's certificate with this bundle")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> list[suite_api.ModuleResult]:
+    """Create the plan, run its modules one after another and write what was asked for."""
+    plan = _plan(options)
+    suite = suite_api.Suite(options.suite, token=os.environ.get("CONFORMANCE_TOKEN", ""), ca_file=options.ca_file)
+    version = suite.version()
+    created = suite.create_plan(plan.name, variant=plan.variant, config=plan.config)
+    print(f"{plan.name} on suite {version}: {suite.base_url}/plan-detail.html?plan={created['id']}")
+    results = []
+    for module in _chosen(created["modules"], only=options.only):
+        result = suite.run_module(created["id"], module, seconds=options.module_timeout)
+        _show(result)
+        results.append(result)
+    if options.report:
+        _write_report(options.report, plan=plan.name, version=version, issuer=options.issuer, results=results)
+    if options.export:
+        options.export.write_bytes(suite.export(created["id"]))
+    return results
+
+
+def _chosen(modules: list[plan_file.Json], *, only: list[str] | None) -> list[plan_file.Json]:
+    """Keep the modules named by `--only`, or all; raises `PlanError` if a name is not in the plan."""
+    if unknown := set(only or ()) - {module["testModule"] for module in modules}:
+        raise plan_file.PlanError(f"not in this plan and variant: {', '.join(sorted(unknown))}")
+    return [module for module in modules if not only or module["testModule"] in only]
+
+
+def _plan(options: argparse.Namespace) -> plan_file.Plan:
+    """Join the plan file with the clients file and the options."""
+    known = _clients(options.clients)
+    person = known.get("person", {})
+    values = {
+        "issuer": options.issuer.rstrip("/"),
+        "suite": options.suite.rstrip("/"),
+        "alias": options.alias,
+        "login": options.login or person.get("login", ""),
+        "password": options.password or person.get("password", ""),
+    }
+    return plan_file.load(options.plan, clients=known, values=values)
+
+
+def _clients(path: Path | None) -> plan_file.Json:
+    """Read the clients file; a missing one is no error here, as some plans need none."""
+    if path is None or not path.exists():
+        return {}
+    try:
+        known: plan_file.Json = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise plan_file.PlanError(f"{path} is not JSON: {error}") from None
+    return known
+
+
+def _show(result: suite_api.ModuleResult) -> None:
+    print(f"{result.outcome:8} {result.module}  ({result.seconds:.1f} s)", flush=True)
+    for finding in result.findings:
+        print(f"         {finding}", flush=True)
+
+
+def _write_report(path: Path, *, plan: str, version: str, issuer: str, results: list[suite_api.ModuleResult]) -> None:
+    report = {"plan": plan, "suite_version": version, "issuer": issuer, "modules": [asdict(result) for result in results]}
+    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
