@@ -33,25 +33,32 @@ def names() -> list[str]:
 
 
 def load(name: str, *, clients: Json, values: dict[str, str]) -> Plan:
-    """Read `plans/NAME.json` and complete it.
+    """Read a plan file and complete it.
 
-    `clients` maps a configuration block of the suite (`client`, `client2`, `client_secret_post`) to its `client_id` and
+    `name` is the file's name without `.json`, or the suite's own name of the plan. `clients` maps a configuration block of the suite (`client`, `client2`, `client_secret_post`) to its `client_id` and
     `client_secret`; `values` replaces `{issuer}`, `{suite}`, `{alias}`, `{login}` and `{password}` wherever they stand in a text.
     Raises `PlanError` if the plan is unknown, a client or value is missing, or a step is not in `browser.json`.
     """
-    if name not in names():
-        raise PlanError(f"no plan called {name}; there are: {', '.join(names())}")
-    source = _read(HERE / "plans" / f"{name}.json")
+    source = _source(name)
     config: Json = dict(source["config"])
     for block in source["clients"]:
         if block not in clients:
-            raise PlanError(f"the plan {name} needs the client {block}: pass --clients with a file that setup_op.py wrote")
+            raise PlanError(f"the plan {name} needs the client {block}: run setup_op.py, or pass --clients with a file that it wrote")
         config[block] = {key: clients[block][key] for key in ("client_id", "client_secret")} | config.get(block, {})
     if "browser" in source:
         config["browser"] = _browser(source["browser"])
     if "override" in source:
         config["override"] = {module: {"browser": _browser(visits)} for module, visits in source["override"].items()}
     return Plan(name=source["plan"], variant=source["variant"], config=_fill(config, values))
+
+
+def _source(name: str) -> Json:
+    """Find a plan file by its own name or by the name that the suite has for the plan."""
+    for own_name in names():
+        source = _read(HERE / "plans" / f"{own_name}.json")
+        if name in (own_name, source["plan"]):
+            return source
+    raise PlanError(f"no plan called {name}; there are: {', '.join(names())}")
 
 
 def _read(path: Path) -> Json:

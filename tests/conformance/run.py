@@ -14,8 +14,10 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-import plan_file
-import suite_api
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # started by its path, Python looks only beside this file
+
+from tests.conformance import plan_file, suite_api  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,9 +38,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     env = os.environ.get
     parser.add_argument("--suite", required=True, metavar="URL", help="base URL of the suite, e.g. https://suite.test:8443")
-    parser.add_argument("--plan", default="basic", help=f"one of: {', '.join(plan_file.names())} (default: basic)")
-    parser.add_argument("--issuer", default="https://op.test:9443", metavar="URL", help="issuer under test (default: %(default)s)")
-    parser.add_argument("--clients", type=Path, metavar="FILE", help="JSON with the clients and the person, as setup_op.py writes it")
+    parser.add_argument("--plan", default="basic", help=f"the suite's name or one of: {', '.join(plan_file.names())} (default: basic)")
+    parser.add_argument(
+        "--issuer",
+        default=env("CONFORMANCE_ISSUER") or "https://op.test:9443",
+        metavar="URL",
+        help="issuer under test (or CONFORMANCE_ISSUER; default: %(default)s)",
+    )
+    parser.add_argument(
+        "--clients",
+        type=Path,
+        default=ROOT / ".data" / "conformance.json",
+        metavar="FILE",
+        help="what setup_op.py wrote (default: %(default)s)",
+    )
     parser.add_argument("--alias", default="kairos-id", help="part of the suite's redirect URIs (default: %(default)s)")
     parser.add_argument("--login", default=env("CONFORMANCE_LOGIN", ""), help="who signs in (or CONFORMANCE_LOGIN; default: from FILE)")
     parser.add_argument(
@@ -95,9 +108,9 @@ def _plan(options: argparse.Namespace) -> plan_file.Plan:
     return plan_file.load(options.plan, clients=known, values=values)
 
 
-def _clients(path: Path | None) -> plan_file.Json:
+def _clients(path: Path) -> plan_file.Json:
     """Read the clients file; a missing one is no error here, as some plans need none."""
-    if path is None or not path.exists():
+    if not path.exists():
         return {}
     try:
         known: plan_file.Json = json.loads(path.read_text(encoding="utf-8"))

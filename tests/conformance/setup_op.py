@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -40,7 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--suite", default="https://suite.test:8443", metavar="URL", help="base URL of the suite (default: %(default)s)")
     parser.add_argument("--alias", default="kairos-id", help="part of the suite's redirect URIs (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path(".data/conformance.json"), metavar="FILE", help="default: %(default)s")
+    parser.add_argument(
+        "--out", type=Path, default=MANAGE.parent / ".data" / "conformance.json", metavar="FILE", help="default: %(default)s"
+    )
     return parser
 
 
@@ -63,7 +64,9 @@ def _person() -> dict[str, str]:
 
 def _manage(*arguments: str, stdin: str = "") -> dict[str, Any]:
     """Run a management command and read the JSON it answers; raises `RuntimeError` with its last words if it fails."""
-    done = subprocess.run([sys.executable, str(MANAGE), *arguments], input=stdin, capture_output=True, text=True, check=False)  # noqa: S603  # our own program
+    done = subprocess.run(
+        [sys.executable, str(MANAGE), *arguments], input=stdin, capture_output=True, text=True, check=False
+    )  # our own program
     if done.returncode != 0:
         raise RuntimeError(f"manage.py {' '.join(arguments[:2])} failed: {done.stderr.strip()[-600:]}")
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -72,8 +75,9 @@ def _manage(*arguments: str, stdin: str = "") -> dict[str, Any]:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-        out.write(json.dumps(content, indent=2) + "\n")
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
