@@ -3,9 +3,11 @@
 from csp.constants import NONCE, NONE, SELF
 
 from . import IDP
+from .safety import parse_sealing_keys
 
 SECRET_KEY = IDP.secret_key.get_secret_value()
 SECRET_KEY_FALLBACKS = list(IDP.secret_key_fallbacks)
+SEALING_KEYS = parse_sealing_keys(IDP.sealing_keys.get_secret_value())
 
 _https = IDP.issuer.startswith("https://")
 # Links and tokens never use the Host header; requests for other hosts are refused all the same.

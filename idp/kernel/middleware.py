@@ -1,0 +1,52 @@
+"""The outermost layers: request context with access line, and headers that every answer carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from . import context
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Permissions-Policy": "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), "
+    "microphone=(), midi=(), payment=(), usb=(), publickey-credentials-create=(self), publickey-credentials-get=(self)",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class RequestContextMiddleware:
+    """Request id in and out, client address, scheme, user agent (`kernel.context`)."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        here = context.from_environ(request.META)
+        context.settle(request.META, here)
+        token = context.enter(here)
+        try:
+            response = self.get_response(request)
+        finally:
+            context.leave(token)
+        response.headers["X-Request-ID"] = here.request_id
+        return response
+
+
+class SecurityHeadersMiddleware:
+    """Sets `SECURITY_HEADERS` where the view did not decide otherwise (RFC 6749 5.1, ASVS 3.4, 14.3.2)."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
