@@ -1,0 +1,297 @@
+"""Every kind of event, once: `name` is "subject.action", the docstring is the description that `docs/events.md` prints.
+
+To add one: write its class here and call `emit()`. Fields hold facts and identifiers only. Never a token, code, secret or
+password, and no personal data: the person is the column `person`, the client is the column `client_id` (a field of that name
+goes there). A test walks the field names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = ["CATALOGUE", "Event"]
+
+
+class Event:
+    """Something that happened. Subclasses are frozen dataclasses whose fields are str, int, bool, tuple of str, or None."""
+
+    __slots__ = ()
+    name: ClassVar[str]
+
+
+# Accounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountCreated(Event):
+    """An account was created; `method` says how: "signup", "command" or "staff"."""
+
+    name: ClassVar[str] = "account.created"
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountUpdated(Event):
+    """Profile members were changed; `members` holds their names, never their values."""
+
+    name: ClassVar[str] = "account.updated"
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountEmailVerified(Event):
+    """The person proved that the e-mail address is theirs."""
+
+    name: ClassVar[str] = "account.email_verified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountEmailChanged(Event):
+    """The account's e-mail address was replaced."""
+
+    name: ClassVar[str] = "account.email_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPasswordChanged(Event):
+    """A new password was set by somebody who was signed in, or by the operator."""
+
+    name: ClassVar[str] = "account.password_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRecoveryRequested(Event):
+    """Somebody asked for a mail to reset the password of this account."""
+
+    name: ClassVar[str] = "account.recovery_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRecovered(Event):
+    """A new password was set through the recovery mail."""
+
+    name: ClassVar[str] = "account.recovered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLocked(Event):
+    """Sign-in with a password was locked after repeated failures, for `seconds`."""
+
+    name: ClassVar[str] = "account.locked"
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountDisabled(Event):
+    """The account was disabled: it gets nothing until it is enabled."""
+
+    name: ClassVar[str] = "account.disabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountEnabled(Event):
+    """A disabled account was enabled again."""
+
+    name: ClassVar[str] = "account.enabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSignedOutEverywhere(Event):
+    """Every session and refresh token of the account was ended at once."""
+
+    name: ClassVar[str] = "account.signed_out_everywhere"
+
+
+# Sign-in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInSucceeded(Event):
+    """A person signed in; `amr` names the methods (RFC 8176), `sid` the browser session that began."""
+
+    name: ClassVar[str] = "sign_in.succeeded"
+    amr: tuple[str, ...] = ()
+    sid: str | None = None
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInFailed(Event):
+    """A sign-in was refused; `reason` is a word of ours, never what was typed. `person` is empty when nobody matched."""
+
+    name: ClassVar[str] = "sign_in.failed"
+    reason: str
+    method: str = "password"
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded(Event):
+    """A browser session ended; `reason` is "logout", "expired", "replaced" or "revoked"."""
+
+    name: ClassVar[str] = "session.ended"
+    reason: str
+    sid: str | None = None
+    client_id: str | None = None
+
+
+# Tokens of a person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensIssued(Event):
+    """A client got tokens for a person."""
+
+    name: ClassVar[str] = "tokens.issued"
+    client_id: str
+    grant_type: str
+    scope: str
+    resources: tuple[str, ...] = ()
+    sid: str | None = None
+    family: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensRefreshed(Event):
+    """A client exchanged a refresh token for new tokens; `family` is the chain it belongs to."""
+
+    name: ClassVar[str] = "tokens.refreshed"
+    client_id: str
+    scope: str
+    resources: tuple[str, ...] = ()
+    family: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensRevoked(Event):
+    """Tokens were revoked; `reason` is a word of ours: "client", "person", "replay", "logout", "staff"."""
+
+    name: ClassVar[str] = "tokens.revoked"
+    client_id: str
+    reason: str
+    family: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeReplayed(Event):
+    """A used authorization code was presented again: everything that it gave was revoked (RFC 6749 4.1.2)."""
+
+    name: ClassVar[str] = "code.replayed"
+    client_id: str
+    family: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshTokenReplayed(Event):
+    """A rotated refresh token was presented again: its family was revoked (RFC 9700 4.14.2)."""
+
+    name: ClassVar[str] = "refresh_token.replayed"
+    client_id: str
+    family: str | None = None
+
+
+# Consent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentGranted(Event):
+    """A person allowed a client these scopes."""
+
+    name: ClassVar[str] = "consent.granted"
+    client_id: str
+    scope: str
+    resources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentDenied(Event):
+    """A person refused what a client asked for."""
+
+    name: ClassVar[str] = "consent.denied"
+    client_id: str
+    scope: str
+    resources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRevoked(Event):
+    """A person, or staff for them, took back what a client was allowed."""
+
+    name: ClassVar[str] = "consent.revoked"
+    client_id: str
+
+
+# Clients
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCreated(Event):
+    """A client was registered."""
+
+    name: ClassVar[str] = "client.created"
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientUpdated(Event):
+    """A client's registration was changed; `members` holds the names of what changed."""
+
+    name: ClassVar[str] = "client.updated"
+    client_id: str
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientDeleted(Event):
+    """A client was deleted with everything that it had been given."""
+
+    name: ClassVar[str] = "client.deleted"
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSecretRotated(Event):
+    """A client got a new secret; the former one still works for the overlap that was chosen."""
+
+    name: ClassVar[str] = "client.secret_rotated"
+    client_id: str
+
+
+# Signing keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCreated(Event):
+    """A signing key was made and published, not yet used."""
+
+    name: ClassVar[str] = "key.created"
+    kid: str
+    alg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyActivated(Event):
+    """A published key signs from now on."""
+
+    name: ClassVar[str] = "key.activated"
+    kid: str
+    alg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRetired(Event):
+    """A key no longer signs; it leaves the key set after the last token that it signed has expired."""
+
+    name: ClassVar[str] = "key.retired"
+    kid: str
+    alg: str
+
+
+# Every class above by its name. Derived, so that a new type is one class and nothing can be forgotten.
+CATALOGUE: dict[str, type[Event]] = {
+    kind.name: kind
+    for kind in list(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Event) and dataclasses.is_dataclass(kind)
+}
