@@ -1,11 +1,21 @@
-"""Celery, cache and mail."""
+"""Celery, outbox receivers, clean-up, cache and mail."""
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from . import IDP
 
 _redis = IDP.redis_url.get_secret_value()
+
+# Celery: one app, the same tasks embedded (memory broker, worker in the process) and on Redis.
+TASK_APP = "idp.celery.app"
 CELERY_BROKER_URL = _redis or "memory://"
-CELERY_BROKER_TRANSPORT_OPTIONS = (
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"visibility_timeout": 3600, "socket_timeout": 5, "socket_connect_timeout": 2} if _redis else {"polling_interval": 0.1}
+)
+# The wake-up after a commit gives up at once: the sweep finds the row (reliability contract, rule 5).
+WAKE_UP_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {"socket_timeout": 0.25, "socket_connect_timeout": 0.25, "max_retries": 1, "interval_start": 0} if _redis else {}
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
@@ -17,13 +27,56 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = "kairos"
+
+# What beat starts, and how often (seconds). Every task here may run twice at the same moment without harm; what nobody took
+# before the next tick expires, so that a stopped worker does not come back to a pile of sweeps.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: the schedule is this table, there is no state to lose
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "deliver what is due": {"task": "idp.notifications.tasks.deliver_due", "schedule": 15.0, "options": {"expires": 15}},
+    "clean up": {"task": "idp.notifications.tasks.clean_up", "schedule": 60.0, "options": {"expires": 60}},
+}
+
+# Each deletes (or empties) one bounded batch of expired rows and returns how many; beat calls them every minute until 0.
+CLEANERS = [
+    "idp.notifications.cleaning.empty_expired_payloads",
+    "idp.notifications.cleaning.delete_finished_deliveries",
+]
+
+# Who delivers the outbox rows: receiver name -> function(delivery id, payload), see idp/notifications/receivers/__init__.py.
+RECEIVERS = {"mail": "idp.notifications.receivers.mail.deliver"}
 
 if _redis:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _redis}}
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
+
+def mail_settings(url: str) -> dict[str, Any]:
+    """Django's EMAIL_* settings from `smtp://`, `smtp+tls://` (STARTTLS), `smtps://` or `inbox:`.
+
+    Raises ValueError for anything else, without the address: it may hold a password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "inbox":
+        return {"EMAIL_BACKEND": "idp.notifications.receivers.inbox.EmailBackend"}
+    if parts.scheme not in ("smtp", "smtp+tls", "smtps") or not parts.hostname:
+        raise ValueError("IDP_EMAIL_URL must be smtp://, smtp+tls:// or smtps:// user:password@host:port, or inbox:")
+    return {
+        "EMAIL_BACKEND": "idp.notifications.receivers.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or {"smtp": 25, "smtp+tls": 587, "smtps": 465}[parts.scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+    }
+
+
+EMAIL_TIMEOUT = 10  # seconds for one mail in all, not for each step of SMTP
+globals().update(mail_settings(IDP.email_url.get_secret_value() or "inbox:"))
 DEFAULT_FROM_EMAIL = IDP.email_from
 SERVER_EMAIL = IDP.email_from
