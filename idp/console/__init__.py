@@ -1,1 +1,1 @@
-"""A person's own pages."""
+"""A person's own pages: who they are, how they sign in, which apps have access."""

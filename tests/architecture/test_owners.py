@@ -18,7 +18,7 @@ OWNERS = {
     "httpcore": ["idp.kernel.outbound.*"],
     "granian": ["idp.operations.*"],
     "structlog": ["idp.settings.logs", "idp.kernel.logs", "idp.celery"],
-    "csp": ["idp.settings.security", "idp.kernel.*", "idp.oidc.authorization.*", "idp.consent.*"],
+    "csp": ["idp.settings.security", "idp.kernel.*", "idp.oidc.authorization.*", "idp.consent.*", "idp.playground.*"],
     "argon2": ["idp.accounts.passwords"],
     "whitenoise": [],
     "pydantic": ["idp.settings.*", "idp.operations.*"],

@@ -1,0 +1,71 @@
+"""HTTP in and out of a person's own pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from . import connected, profile
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from idp.accounts.models import User
+
+
+def _person(request: HttpRequest) -> User:
+    return cast("User", request.user)
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """The bare address of the provider leads to the account, or to the sign-in page."""
+    return redirect("/account" if request.user.is_authenticated else "/login")
+
+
+@require_safe
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Some browsers ask for the icon here whatever the page says."""
+    answer = HttpResponseRedirect(static("kairos/favicon.ico"))
+    answer["Cache-Control"] = "public, max-age=86400"
+    return answer
+
+
+@require_safe
+@login_required
+def overview(request: HttpRequest) -> HttpResponse:
+    """Who you are, in one glance."""
+    user = _person(request)
+    context = {
+        "section": "overview",
+        "person": profile.display_name(user),
+        "account": user,
+        "email_verified": user.email_verified,
+        "has_password": user.has_usable_password(),
+        "details": profile.details(user),
+        "apps_count": len(connected.apps(user)),
+        "development": settings.IDP.development,
+    }
+    return render(request, "console/overview.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def apps(request: HttpRequest) -> HttpResponse:
+    """Apps with access: see them, take access back."""
+    user = _person(request)
+    if request.method == "POST":
+        name = connected.disconnect(user=user, client_id=request.POST.get("client_id", ""))
+        if name is not None:
+            messages.success(request, _("%(app)s no longer has access.") % {"app": name})
+        return redirect("account-apps")
+    context = {"section": "apps", "person": profile.display_name(user), "apps": connected.apps(user)}
+    return render(request, "console/apps.html", context)
