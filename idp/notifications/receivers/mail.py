@@ -24,7 +24,8 @@ def deliver(delivery_id: UUID, payload: dict[str, Any]) -> None:
     # this function, and `from None` keeps the rest out of tracebacks.
     try:
         message = _message(delivery_id, payload)
-        get_connection(timeout=settings.EMAIL_TIMEOUT).send_messages([message])
+        if get_connection(timeout=settings.EMAIL_TIMEOUT).send_messages([message]) != 1:
+            raise ValueError("no recipient")  # Django leaves such a message out without a word
     except smtplib.SMTPRecipientsRefused as error:
         code = max((code for code, _ in error.recipients.values()), default=0)
         raise _answer("recipient", code) from None
