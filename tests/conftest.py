@@ -14,29 +14,32 @@ if TYPE_CHECKING:
     from idp.accounts.models import User
 
 REQUIRE_ALL = os.environ.get("KAIROS_REQUIRE_ALL") == "1"
+# Begins the reason of a skip that even KAIROS_REQUIRE_ALL=1 accepts: the program cannot be installed on every machine.
+OPTIONAL = "optional"
 ON_POSTGRESQL = bool(os.environ.get("KAIROS_TEST_DATABASE_URL"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Races need a server that really runs statements in parallel: on SQLite they are not part of the run."""
-    if not ON_POSTGRESQL:
-        left_out = [item for item in items if item.get_closest_marker("postgresql")]
-        if left_out:
-            config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if not item.get_closest_marker("postgresql")]
+    """Some tests belong to one of the two sessions: races to PostgreSQL, processes with their own SQLite to the other."""
+    elsewhere = "embedded" if ON_POSTGRESQL else "postgresql"
+    left_out = [item for item in items if item.get_closest_marker(elsewhere)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker(elsewhere)]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         if sentence := programs.missing(marker.args):
-            pytest.skip(sentence)
+            optional = marker.kwargs.get("optional")
+            pytest.skip(f"{OPTIONAL} ({optional}): {sentence}" if optional else sentence)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Iterator[Any]:
     """With KAIROS_REQUIRE_ALL=1 a skipped test is a failed one: a suite must not shrink unnoticed."""
     report: pytest.TestReport = yield
-    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail") and f"Skipped: {OPTIONAL}" not in str(report.longrepr):
         report.outcome = "failed"
         report.longrepr = f"skipped, which KAIROS_REQUIRE_ALL=1 forbids: {report.longrepr}"
     return report

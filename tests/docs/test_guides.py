@@ -1,0 +1,166 @@
+"""Each guide in docs/, followed as written by a reader with an empty folder, against a running provider."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.chromium import allow_until, sign_in, sign_out
+from tests.support.provider import Provider
+from tests.support.servers import child, need
+
+from .guide import Guide, answers
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.chromium, pytest.mark.slow, pytest.mark.embedded]
+
+
+def test_quick_start(provider: Provider, tmp_path: Path):
+    guide = Guide("quick-start.md", provider, tmp_path)
+    guide.follow()
+    person, client, listed = guide.answers
+    assert person["sub"]
+    assert client["client_secret"]
+    assert client["client_id"] in listed
+
+
+@pytest.mark.needs("curl")
+def test_connect_a_service(provider: Provider, tmp_path: Path):
+    guide = Guide("connect-a-service.md", provider, tmp_path)
+    printed = guide.follow()
+    assert '"access_token"' in printed  # curl
+    assert printed.strip().splitlines()[-1] == guide.answers[0]["client_id"]  # check.py
+
+
+def sign_in_through(page: Page, provider: Provider, app: str, path: str = "/") -> dict[str, str]:
+    person = provider.add_person()
+    page.goto(app + path)
+    if (button := page.locator("#sign-in")).count():
+        button.click()
+    sign_in(page, email=person["email"])
+    allow_until(page, app)
+    return person
+
+
+def refresh_and_sign_out(page: Page, app: str, person: dict[str, str]) -> None:
+    expect(page.locator("#who")).to_have_text(person["email"])
+    page.goto(app + "/profile")
+    expect(page.locator("body")).to_contain_text(person["sub"])
+    page.goto(app + "/")
+    page.locator("#sign-out").click()
+    sign_out(page)
+    page.wait_for_url(f"{app}/**")
+    expect(page.locator("#sign-in")).to_be_visible()
+
+
+def test_authlib(provider: Provider, tmp_path: Path, page: Page):
+    guide = Guide("connect-an-app/authlib.md", provider, tmp_path)
+    guide.follow()
+    with guide.serving() as app:
+        person = sign_in_through(page, provider, app)
+        refresh_and_sign_out(page, app, person)
+
+
+@pytest.mark.needs("node", "npm")
+def test_openid_client(provider: Provider, tmp_path: Path, page: Page):
+    guide = Guide("connect-an-app/openid-client.md", provider, tmp_path)
+    guide.follow()
+    with guide.serving() as app:
+        person = sign_in_through(page, provider, app)
+        refresh_and_sign_out(page, app, person)
+
+
+@pytest.mark.needs("node", "npm")
+def test_authjs_nextjs(provider: Provider, tmp_path: Path, page: Page):
+    guide = Guide("connect-an-app/authjs-nextjs.md", provider, tmp_path)
+    guide.follow()
+    with guide.serving() as app:
+        person = sign_in_through(page, provider, app)
+        expect(page.locator("#who")).to_have_text(person["email"])
+        page.locator("#sign-out").click()
+        expect(page.locator("#sign-in")).to_be_visible()
+
+
+@pytest.mark.needs("apache2")
+def test_mod_auth_openidc(provider: Provider, tmp_path: Path, page: Page):
+    guide = Guide("connect-an-app/mod_auth_openidc.md", provider, tmp_path)
+    guide.follow()
+    tmp_path.chmod(0o755)
+    content = tmp_path / "site"
+    (content / "protected").mkdir(parents=True)
+    (content / "protected" / "index.shtml").write_text(
+        '<b id="who"><!--#echo var="OIDC_CLAIM_email" --></b> <i id="key"><!--#echo var="REMOTE_USER" --></i>'
+    )
+    server = tmp_path / "apache.conf"
+    server.write_text(APACHE.format(folder=tmp_path, content=content, port=guide.ports["3000"]))
+    with child("apache", [need("apache2"), "-X", "-f", server]) as apache:
+        apache.wait_until(lambda: answers(guide.app))
+        person = sign_in_through(page, provider, guide.app, "/protected/index.shtml")
+        expect(page.locator("#who")).to_have_text(person["email"])
+        expect(page.locator("#key")).to_have_text(person["sub"])
+
+
+# What Debian's package sets up around the guide's own lines: modules, a server on loopback, a page that shows what it was given.
+APACHE = """
+ServerName localhost
+Listen 127.0.0.1:{port}
+PidFile {folder}/apache.pid
+ErrorLog {folder}/apache.log
+ServerRoot /usr/lib/apache2
+LoadModule mpm_event_module modules/mod_mpm_event.so
+LoadModule authz_core_module modules/mod_authz_core.so
+LoadModule authz_user_module modules/mod_authz_user.so
+LoadModule authn_core_module modules/mod_authn_core.so
+LoadModule mime_module modules/mod_mime.so
+LoadModule include_module modules/mod_include.so
+LoadModule auth_openidc_module modules/mod_auth_openidc.so
+TypesConfig /etc/mime.types
+DocumentRoot {content}
+<Directory {content}>
+    Require all granted
+    Options +Includes
+    AddType text/html .shtml
+    AddOutputFilter INCLUDES .shtml
+</Directory>
+Include {folder}/openidc.conf
+"""
+
+
+@contextmanager
+def upstream(port: int) -> Iterator[list[dict[str, str]]]:
+    """The application behind the proxy: answers everything, and keeps the headers that it was sent."""
+    seen: list[dict[str, str]] = []
+
+    class Application(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(dict(self.headers))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"upstream")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", port), Application) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield seen
+        server.shutdown()
+
+
+@pytest.mark.needs("oauth2-proxy", optional="built by Go 1.25 or newer, which Debian 12 does not package")
+def test_oauth2_proxy(provider: Provider, tmp_path: Path, page: Page, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", f"{need('oauth2-proxy').parent}:{os.environ['PATH']}")
+    guide = Guide("connect-an-app/oauth2-proxy.md", provider, tmp_path)
+    guide.follow()
+    with upstream(int(guide.ports["3001"])) as requests, guide.serving() as app:
+        person = provider.add_person()
+        page.goto(app + "/hello")
+        sign_in(page, email=person["email"])
+        allow_until(page, app)
+        expect(page.locator("body")).to_contain_text("upstream")
+    assert requests[-1]["X-Forwarded-User"] == person["sub"]
+    assert requests[-1]["X-Forwarded-Email"] == person["email"]

@@ -1,0 +1,53 @@
+"""A real browser: Debian's Chromium, driven by Playwright, and the steps that a person takes on the provider's pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from .programs import find
+from .provider import PASSWORD
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless browser without sandbox (tests run as root in containers) that talks to loopback only."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find("chromium"),
+            args=["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"],
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def sign_in(page: Page, *, email: str, password: str = PASSWORD) -> None:
+    """Fill the sign-in page that the browser is on, in one step or two."""
+    page.locator("#id_login").fill(email)
+    if not page.locator("#id_password").is_visible():
+        page.locator("#login-submit").click()
+    page.locator("#id_password").fill(password)
+    page.locator("#login-submit").click()
+
+
+def allow_until(page: Page, address: str) -> None:
+    """Answer the consent page with Allow if it is shown, and wait until the browser is at `address` (its beginning)."""
+    arrived = re.compile(re.escape(address))
+    page.wait_for_url(re.compile(f"{arrived.pattern}|/consent"))
+    if not arrived.match(page.url):
+        page.locator("#consent-allow").click()
+        page.wait_for_url(arrived)
+
+
+def sign_out(page: Page) -> None:
+    """Confirm on the provider's sign-out page if it asks (it does not after a valid id_token_hint)."""
+    page.wait_for_load_state()
+    confirm = page.locator("#logout-confirm")
+    if confirm.count():
+        confirm.click()
+        page.wait_for_load_state()
