@@ -9,6 +9,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -66,6 +67,12 @@ def problems(env: Environment, environ: Mapping[str, str]) -> list[str]:
             found.append("IDP_SEALING_KEYS is missing: set id:base64url(32 random bytes).")
     found += _secret_key_problems(env)
     found += _issuer_problems(env)
+    for proxy in env.trusted_proxies:
+        try:
+            ip_network(proxy, strict=False)
+        except ValueError:
+            found.append("IDP_TRUSTED_PROXIES holds something that is neither an IP address nor a CIDR.")
+            break
     if not env.development:
         if not env.database_url.get_secret_value().startswith(("postgresql://", "postgres://")):
             found.append("IDP_DATABASE_URL is missing or not postgresql://: production keeps its data in PostgreSQL.")

@@ -240,7 +240,7 @@ def web(environ: Mapping[str, str], *, workers: int = 1, options: Sequence[str] 
     """
     environ = dict(environ)
     port = int(environ.setdefault("PORT", str(free_port())))
-    command = [sys.executable, ROOT / "manage.py", "serve", "--host", "127.0.0.1", "--workers", str(workers), *options]
+    command: list[str | Path] = [sys.executable, ROOT / "manage.py", "serve", "--host", "127.0.0.1", "--workers", str(workers), *options]
     with child("web", command, environ=environ) as server:
         server.port = port
         server.url = f"http://127.0.0.1:{port}"
