@@ -49,6 +49,9 @@
   const wrong = document.querySelector("[aria-invalid=true]") || document.getElementById("form-errors");
   if (wrong) wrong.focus();
 
+  // On a phone the side navigation is a scrolling row: show where one is.
+  every(".side [aria-current]", (here) => here.scrollIntoView({ block: "nearest", inline: "center" }));
+
   every("button[data-copy]", (button) => {
     const source = document.getElementById(button.dataset.copy);
     if (!source || !navigator.clipboard) return;

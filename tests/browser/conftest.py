@@ -1,0 +1,131 @@
+"""A real Chromium and a real, separate provider process (`manage.py serve`, embedded default) for every test of this folder."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.support import programs, servers
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+# WCAG 2.2 AA, and what axe calls best practice.
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+PASSWORD = "seven green horses by the sea"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.chromium)
+            item.add_marker(pytest.mark.needs("chromium"))
+
+
+@dataclass
+class Provider:
+    """A running provider with an inbox, and people made by its command line."""
+
+    url: str
+    environ: Mapping[str, str]
+    people: dict[str, str] = field(default_factory=dict)
+
+    def person(self, email: str, **claims: object) -> str:
+        """A verified person with PASSWORD; returns the `sub`. Made once per address."""
+        if email not in self.people:
+            options = ["user", "create", "--email", email, "--password-stdin", "--verified", "--json"]
+            if claims:
+                file = Path(self.environ["IDP_DATA_DIR"]) / "claims.json"
+                file.write_text(json.dumps(claims))
+                options += ["--claims", str(file)]
+            self.people[email] = json.loads(servers.manage(self.environ, *options, stdin=PASSWORD + "\n"))["sub"]
+        return self.people[email]
+
+    def mails(self, to: str) -> list[dict[str, Any]]:
+        """What /dev/inbox.json holds for an address, newest first."""
+        found: list[dict[str, Any]] = httpx.get(f"{self.url}/dev/inbox.json", params={"to": to}, trust_env=False).json()
+        return found
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    port = servers.free_port()
+    environ = servers.child_environ(
+        DJANGO_SETTINGS_MODULE="tests.browser.settings",
+        IDP_ENV="development",
+        IDP_ISSUER=f"http://localhost:{port}",
+        IDP_SECRET_KEY=secrets.token_urlsafe(60),
+        IDP_SEALING_KEYS="test:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        IDP_DATA_DIR=str(tmp_path_factory.mktemp("provider")),
+        IDP_ARGON2_MEMORY_KIB="7168",
+        IDP_ARGON2_ITERATIONS="1",
+        IDP_PRIVACY_URL="https://example.org/privacy",
+        IDP_TERMS_URL="https://example.org/terms",
+        IDP_HELP_URL="https://example.org/help",
+        PORT=str(port),
+    )
+    with servers.web(environ) as server:
+        yield Provider(f"http://localhost:{server.port}", environ)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(programs.find("chromium")), args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+class Complaints(list[str]):
+    """What the browser printed to its console: refused by the Content-Security-Policy, missing files, script errors."""
+
+    def watch(self, page: Page) -> None:
+        page.on("console", lambda message: self.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.append(str(error)))
+
+
+@pytest.fixture
+def visit(chromium: Browser, provider: Provider) -> Iterator[Callable[..., Page]]:
+    """`visit("/login", color_scheme="dark", javascript=False, width=390)`: a page in a browser context of its own."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(address: str, *, javascript: bool = True, width: int = 960, height: int = 800, **options: Any) -> Page:
+        context = chromium.new_context(
+            base_url=provider.url, java_script_enabled=javascript, viewport={"width": width, "height": height}, **options
+        )
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def faults(page: Page) -> str:
+    """What axe-core finds on the page as it is now; empty when nothing."""
+    found = Axe().run(page, options=RULES)
+    return found.generate_report() if found.violations_count else ""
+
+
+def overflow(page: Page) -> int:
+    """By how many CSS pixels the page is wider than its window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

@@ -1,0 +1,103 @@
+"""Pages that are hard to reach by clicking, rendered with made-up contexts at /specimen/NAME. For look tests only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import path
+
+from idp import urls
+from idp.consent import wording
+
+CLIENT = SimpleNamespace(
+    name="Meal Planner",
+    initial="M",
+    logo_uri="",
+    domain="mealplanner.example",
+    policy_uri="https://mealplanner.example/privacy",
+    tos_uri="https://mealplanner.example/terms",
+    verified=True,
+)
+STRANGER = SimpleNamespace(
+    **{**vars(CLIENT), "name": "Free gifts " + "and more gifts " * 5, "initial": "F", "verified": False, "policy_uri": "", "tos_uri": ""}
+)
+ANA = {
+    "name": "Ana Reyes",
+    "email": "ana@example.org",
+    "email_verified": True,
+    "address": {"formatted": "Rua Um 1\n1000-001 Lisboa"},
+}
+SCOPES = ("openid", "profile", "email", "address", "meals.read", "offline_access")
+
+
+def _consent(client: SimpleNamespace) -> dict[str, Any]:
+    return {
+        "interaction": SimpleNamespace(id="specimen", client=client),
+        "items": wording.items(scopes=SCOPES, resources=["https://api.example.org/v1"], about=ANA),
+        "person": "ana@example.org",
+        "destination": "mealplanner.example",
+    }
+
+
+ERROR = {
+    "title": "This sign-in cannot go on",
+    "what": "The app sent an address to return to that it has not registered. Nothing was shared and you are not signed in to it.",
+    "remedy": "Go back to the app and try again. If it happens again, send its makers the reference below.",
+    "reference": "K7Q2-4MFP",
+    "time": datetime(2026, 11, 21, 8, 55, tzinfo=UTC),
+    "developer": {
+        "code": "authorize.redirect_uri_unknown",
+        "error": "invalid_request",
+        "clause": "RFC 6749 3.1.2.4",
+        "description": "redirect_uri is not one of the registered redirect URIs of this client.",
+        "fix": "Register the address exactly as it is sent: manage.py client update CLIENT_ID --redirect-uri URI",
+    },
+    "back": {"label": "Back to Meal Planner", "url": "https://mealplanner.example/"},
+}
+APPS = [
+    SimpleNamespace(
+        client_id="meals",
+        client=CLIENT,
+        since=datetime(2026, 5, 3, tzinfo=UTC),
+        items=wording.items(scopes=("openid", "profile", "email")),
+    ),
+    SimpleNamespace(client_id="gifts", client=STRANGER, since=datetime(2026, 5, 4, tzinfo=UTC), items=wording.items(scopes=SCOPES)),
+]
+SPECIMENS: dict[str, tuple[str, dict[str, Any]]] = {
+    "consent": ("consent/consent.html", _consent(CLIENT)),
+    "consent-unverified": ("consent/consent.html", _consent(STRANGER)),
+    "error": ("oidc/error.html", ERROR),
+    "error-bare": ("oidc/error.html", {}),
+    "form-post": ("oidc/form_post.html", {"action": "/specimen/logged-out", "fields": [("code", "c"), ("state", "s")]}),
+    "logout": ("oidc/logout_confirm.html", {"client": CLIENT, "person": "ana@example.org"}),
+    "logged-out": ("oidc/logged_out.html", {}),
+    "logged-out-back": ("oidc/logged_out.html", {"back": {"label": "Back to Meal Planner", "url": "https://mealplanner.example/"}}),
+    "expired": ("interactions/expired.html", {"restart_url": "/"}),
+    "expired-for-good": ("interactions/expired.html", {}),
+    "apps": ("console/apps.html", {"section": "apps", "person": "Ana Reyes", "apps": APPS}),
+    "apps-none": ("console/apps.html", {"section": "apps", "person": "Ana Reyes", "apps": []}),
+    "400": ("400.html", {}),
+    "403": ("403.html", {}),
+    "403_csrf": ("403_csrf.html", {}),
+    "404": ("404.html", {}),
+    "500": ("500.html", {}),
+    "503": ("503.html", {}),
+}
+WITHOUT_REQUEST = ("500", "503")  # must render when nothing works any more
+
+
+def specimen(request: HttpRequest, name: str) -> HttpResponse:
+    if name not in SPECIMENS:
+        raise Http404
+    template, context = SPECIMENS[name]
+    if name in WITHOUT_REQUEST:
+        return HttpResponse(render_to_string(template))
+    return render(request, template, context)
+
+
+urlpatterns = [path("specimen/<str:name>", specimen), *urls.urlpatterns]

@@ -1,0 +1,75 @@
+"""Every page and state that can be shown by itself: accessible, narrow, light and dark, complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import Complaints, faults, overflow
+from .specimens import SPECIMENS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+WIDE = {"width": 960, "height": 800}
+
+
+@dataclass
+class Shown:
+    name: str
+    page: Page
+    complaints: Complaints
+
+
+@pytest.fixture(scope="module", params=SPECIMENS)
+def shown(request, chromium, provider) -> Iterator[Shown]:
+    """One page for all the questions of this file: a browser context costs more than a question."""
+    context = chromium.new_context(base_url=provider.url, viewport=WIDE, reduced_motion="reduce")  # no half-faded colours
+    page, complaints = context.new_page(), Complaints()
+    complaints.watch(page)
+    if request.param == "form-post":  # stay: without its script it does not leave by itself
+        page.route("**/kairos*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.goto(f"/specimen/{request.param}")
+    yield Shown(request.param, page, complaints)
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(shown, scheme):
+    shown.page.emulate_media(color_scheme=scheme)
+    shown.page.evaluate("document.querySelectorAll('details:not(.menu)').forEach((each) => { each.open = true })")
+    assert faults(shown.page) == ""
+
+
+def test_nothing_is_wider_than_a_small_phone(shown):
+    # 320 CSS pixels are also a 1280 pixel window at 400 % zoom (WCAG 1.4.10).
+    shown.page.set_viewport_size({"width": 320, "height": 600})
+    assert overflow(shown.page) == 0
+    shown.page.set_viewport_size(WIDE)
+
+
+def test_one_heading_and_at_most_one_primary_button(shown):
+    assert shown.page.locator("h1").count() == 1
+    assert shown.page.locator(".button:not(.outline, .text, .danger)").count() <= 1
+
+
+def test_buttons_and_fields_are_large_enough_to_hit(shown):
+    for control in shown.page.locator("main button:visible, main .button:visible, main input:visible").all():
+        box = control.bounding_box()
+        assert box is not None
+        assert box["height"] >= (38 if "small" in (control.get_attribute("class") or "") else 46)
+
+
+def test_the_frame_is_complete(shown):
+    root, title = shown.page.locator("html"), shown.page.title()
+    assert (root.get_attribute("lang"), root.get_attribute("dir")) == ("en", "ltr")
+    assert title.endswith(" · Kairos ID")
+    assert title.startswith("Error: ") == (shown.page.locator("#error-page").count() == 1)
+
+
+def test_the_browser_does_not_complain(shown):
+    # The Content-Security-Policy refuses nothing, no file is missing, no script fails.
+    assert shown.complaints == []
