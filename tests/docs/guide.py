@@ -52,7 +52,7 @@ class Guide:
 
     def __init__(self, page: str, provider: Provider, folder: Path) -> None:
         self.page, self.provider, self.folder = page, provider, folder
-        self.ports = {"8000": provider.port, "3000": free_port(), "3001": free_port()}
+        self.ports = {"8000": provider.server.port, "3000": free_port(), "3001": free_port()}
         self.answers: list[Any] = []
         self.script: list[str] = []
         self.output = ""
@@ -81,8 +81,11 @@ class Guide:
         [text] = [block.text for block in blocks(self.page) if block.label == "serve"]
         script = "\n".join(["set -e", *self.script, "exec " + self._filled(text).strip()])
         with child("app", ["sh", "-c", script], environ=self._environment(), cwd=self.folder) as server:
-            server.wait_until(lambda: answers(self.app), seconds=60)
-            yield self.app
+            try:
+                server.wait_until(lambda: answers(self.app), seconds=60)
+                yield self.app
+            finally:
+                server.kill()  # `npx` and `flask` start the app as a child that a signal to them would leave behind
 
     def _on_the_provider(self, text: str) -> None:
         # The guides write the interpreter that `make run` makes; the tests run in their own.

@@ -1,16 +1,13 @@
 """Each guide in docs/, followed as written by a reader with an empty folder, against a running provider."""
 
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.chromium import allow_until, sign_in, sign_out
+from tests.support.landing import landing
 from tests.support.provider import Provider
 from tests.support.servers import child, need
 
@@ -130,37 +127,16 @@ Include {folder}/openidc.conf
 """
 
 
-@contextmanager
-def upstream(port: int) -> Iterator[list[dict[str, str]]]:
-    """The application behind the proxy: answers everything, and keeps the headers that it was sent."""
-    seen: list[dict[str, str]] = []
-
-    class Application(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            seen.append(dict(self.headers))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"upstream")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", port), Application) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield seen
-        server.shutdown()
-
-
 @pytest.mark.needs("oauth2-proxy", optional="built by Go 1.25 or newer, which Debian 12 does not package")
 def test_oauth2_proxy(provider: Provider, tmp_path: Path, page: Page, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", f"{need('oauth2-proxy').parent}:{os.environ['PATH']}")
     guide = Guide("connect-an-app/oauth2-proxy.md", provider, tmp_path)
     guide.follow()
-    with upstream(int(guide.ports["3001"])) as requests, guide.serving() as app:
+    with landing(int(guide.ports["3001"]), text="the dashboard") as dashboard, guide.serving() as app:
         person = provider.add_person()
         page.goto(app + "/hello")
         sign_in(page, email=person["email"])
         allow_until(page, app)
-        expect(page.locator("body")).to_contain_text("upstream")
-    assert requests[-1]["X-Forwarded-User"] == person["sub"]
-    assert requests[-1]["X-Forwarded-Email"] == person["email"]
+        expect(page.locator("body")).to_contain_text("the dashboard")
+    assert dashboard.seen[-1]["X-Forwarded-User"] == person["sub"]
+    assert dashboard.seen[-1]["X-Forwarded-Email"] == person["email"]
