@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from . import context
+from . import context, logs
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -22,7 +23,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 
 
 class RequestContextMiddleware:
-    """Request id in and out, client address, scheme, user agent (`kernel.context`)."""
+    """Request id in and out, access line, client address, scheme, user agent (`kernel.context`)."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -30,12 +31,16 @@ class RequestContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         here = context.from_environ(request.META)
         context.settle(request.META, here)
+        started = time.perf_counter()
         token = context.enter(here)
         try:
             response = self.get_response(request)
         finally:
             context.leave(token)
         response.headers["X-Request-ID"] = here.request_id
+        logs.access(
+            here, method=request.method or "", path=request.path, status=response.status_code, seconds=time.perf_counter() - started
+        )
         return response
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
+from pytest_django import Settings
 
 from idp.kernel import context
 from idp.kernel.middleware import RequestContextMiddleware, SecurityHeadersMiddleware
@@ -17,8 +16,8 @@ PROXIES = ("10.0.0.0/8", "fd00::/8", "127.0.0.1")
 
 
 @pytest.fixture(autouse=True)
-def proxies(settings: Any) -> None:
-    settings.IDP = SimpleNamespace(trusted_proxies=PROXIES)
+def proxies(settings: Settings) -> None:
+    settings.IDP = settings.IDP.model_copy(update={"trusted_proxies": PROXIES})
 
 
 @pytest.mark.parametrize(

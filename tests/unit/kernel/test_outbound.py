@@ -54,6 +54,8 @@ def listening(answer: Answer, *, tls: ssl.SSLContext | None = None) -> Iterator[
                         head = b""
                         while b"\r\n\r\n" not in head and (more := stream.recv(4096)):
                             head += more
+                        if b"content-length: 2\r\n" in head.lower() and not head.endswith(b"{}"):
+                            head += stream.recv(4096)
                         heads.append(head)
                         answer(stream, head)
                 except OSError:
