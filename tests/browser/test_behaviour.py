@@ -53,7 +53,7 @@ def test_the_error_page_names_reference_and_remedy_and_folds_the_rest(visit):
     assert page.locator("#error-reference").inner_text() == "K7Q2-4MFP"
     assert "What you can do" in page.locator("#error-page").inner_text()
     assert not page.get_by_text("RFC 6749 3.1.2.4").is_visible()
-    page.get_by_text("For the app’s developers").click()
+    page.locator("#error-page summary").click()
     assert page.get_by_text("RFC 6749 3.1.2.4").is_visible()
 
 
