@@ -119,4 +119,4 @@ def test_every_answer_carries_the_headers_unless_the_view_decided() -> None:
     assert response.headers["X-Frame-Options"] == "DENY"
     plain = SecurityHeadersMiddleware(lambda _: HttpResponse())(RequestFactory().get("/"))
     assert plain.headers["Cache-Control"] == "no-store"
-    assert plain.headers["Referrer-Policy"] == "no-referrer"
+    assert plain.headers["Referrer-Policy"] == "same-origin"
