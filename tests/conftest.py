@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -36,9 +36,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Iterator[Any]:
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """With KAIROS_REQUIRE_ALL=1 a skipped test is a failed one: a suite must not shrink unnoticed."""
-    report: pytest.TestReport = yield
+    report = yield
     if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail") and f"Skipped: {OPTIONAL}" not in str(report.longrepr):
         report.outcome = "failed"
         report.longrepr = f"skipped, which KAIROS_REQUIRE_ALL=1 forbids: {report.longrepr}"
@@ -46,8 +46,8 @@ def pytest_runtest_makereport() -> Iterator[Any]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report() -> Iterator[Any]:
-    report: pytest.CollectReport = yield
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
     if REQUIRE_ALL and report.skipped:
         report.outcome = "failed"
         report.longrepr = f"skipped, which KAIROS_REQUIRE_ALL=1 forbids: {report.longrepr}"

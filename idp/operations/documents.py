@@ -49,7 +49,7 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def _value(field: FieldInfo) -> str:
     """The kind of value, for people: `whole number, 30 to 3600`."""
-    annotation = field.annotation
+    annotation: Any = field.annotation
     if isinstance(annotation, types.UnionType):
         annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
     if typing.get_origin(annotation) is Literal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .environment import ROOT, Environment
 from .safety import refuse_unsafe, with_development_defaults
 
-IDP = with_development_defaults(Environment())
+IDP: Environment = with_development_defaults(Environment())
 refuse_unsafe(IDP)
 
 BASE_DIR = ROOT
