@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-def branding(request: HttpRequest) -> dict[str, object]:  # noqa: ARG001 (the signature of a context processor)
+def branding(request: HttpRequest) -> dict[str, object]:
     """Context of every template: brand_name, privacy_url, terms_url, help_url, languages (code and its own name for itself)."""
     return {
         "brand_name": settings.IDP.brand_name,
