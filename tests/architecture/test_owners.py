@@ -5,11 +5,11 @@ import pytest
 
 # Package -> the modules that may import it ("name.*" means everything below as well).
 OWNERS = {
-    "oauth2_provider": ["idp.oidc.dot.*", "idp.oidc.models.client", "idp.oidc.models.*.migrations"],
+    "oauth2_provider": ["idp.oidc.dot.*", "idp.oidc.models.client", "idp.oidc.migrations.*"],
     "oauthlib": ["idp.oidc.dot.*"],
     "jwcrypto": ["idp.kernel.jose.*"],
     "allauth": ["idp.accounts.allauth.*", "idp.signin.*"],
-    "celery": ["idp.celery", "idp.*.tasks", "idp.events.outbox", "idp.operations.*"],
+    "celery": ["idp.celery", "idp.*.tasks", "idp.events.outbox", "idp.notifications.*", "idp.operations.*"],
     "kombu": ["idp.operations.*"],
     "redis": ["idp.kernel.redis", "idp.operations.*"],
     "psycopg": ["idp.kernel.db"],

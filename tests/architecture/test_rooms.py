@@ -6,7 +6,7 @@ import grimp
 
 OIDC = Path(__file__).resolve().parents[2] / "idp" / "oidc"
 # Folders of idp/oidc that are not rooms: they hold no specification of their own.
-NOT_ROOMS = {"migrations", "management", "templates", "templatetags", "__pycache__"}
+NOT_ROOMS = {"models", "migrations", "management", "templates", "templatetags", "__pycache__"}
 
 
 def rooms() -> list[Path]:
