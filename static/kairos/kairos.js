@@ -45,9 +45,9 @@
     if (event.persisted) every("form[data-sent]", release);
   });
 
-  // Leave the first error under the cursor and under the screen reader.
+  // Leave the first error under the cursor and under the screen reader (fields with an error have autofocus anyway).
   const wrong = document.querySelector("[aria-invalid=true]") || document.getElementById("form-errors");
-  if (wrong) wrong.focus();
+  if (wrong && !wrong.autofocus) wrong.focus();
 
   // On a phone the side navigation is a scrolling row: show where one is.
   every(".side [aria-current]", (here) => here.scrollIntoView({ block: "nearest", inline: "center" }));
