@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Longer than any receiver may take (each has its own time-out of seconds), short enough that a dead worker's row is not late.
-LEASE = timedelta(seconds=60)
 # One run ends well before Celery's task time limit; the task then asks for another run.
 RUN_SECONDS = 30.0
 FIRST_PAUSE = 5.0
@@ -77,7 +75,7 @@ def claim(*, without: Collection[str] = ()) -> Delivery | None:
             if row is None:
                 return None
             owner = secrets.token_hex(16)
-            until = now + LEASE
+            until = now + timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
             claimed = Delivery.objects.filter(
                 pk=row.pk, state=Delivery.State.WAITING, due_at=row.due_at, lease_owner=row.lease_owner, attempts=row.attempts
             ).update(due_at=until, lease_until=until, lease_owner=owner, attempts=row.attempts + 1)

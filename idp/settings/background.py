@@ -9,7 +9,7 @@ _redis = IDP.redis_url.get_secret_value()
 
 # Celery: one app, the same tasks embedded (memory broker, worker in the process) and on Redis.
 TASK_APP = "idp.celery.app"
-CELERY_BROKER_URL = _redis or "memory://"
+CELERY_BROKER_URL = _redis or "memory://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"visibility_timeout": 3600, "socket_timeout": 5, "socket_connect_timeout": 2} if _redis else {"polling_interval": 0.1}
 )
@@ -45,6 +45,10 @@ CLEANERS = [
     "idp.notifications.cleaning.empty_expired_payloads",
     "idp.notifications.cleaning.delete_finished_deliveries",
 ]
+
+# A worker that claimed a row and died: the row comes due again after so long. Longer than any receiver may take (each has its
+# own time-out of seconds), short enough that the mail of somebody who waits is still of use.
+DELIVERY_LEASE_SECONDS = 60
 
 # Who delivers the outbox rows: receiver name -> function(delivery id, payload), see idp/notifications/receivers/__init__.py.
 RECEIVERS = {"mail": "idp.notifications.receivers.mail.deliver"}

@@ -53,7 +53,7 @@ class EmailBackend(smtp.EmailBackend):
 
     def _cut(self) -> None:
         self._cut_short = True
-        smtp = self.connection or self._partial_connection
+        smtp = self.connection or getattr(self, "_partial_connection", None)
         sock = getattr(smtp, "sock", None) or self._socket
         if sock is not None:
             with contextlib.suppress(OSError):

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.conf import settings
 
 from idp.events.models import Delivery
 from idp.kernel import clock
@@ -130,7 +131,7 @@ def test_the_row_of_a_dead_worker_comes_due_again(waiting: Put, probe: Probe) ->
         lost = delivery.claim()
         assert lost is not None
         assert delivery.claim() is None
-        travel.shift(delivery.LEASE)
+        travel.shift(settings.DELIVERY_LEASE_SECONDS)
         delivery.deliver_due()
         row.refresh_from_db()
         assert (row.state, row.attempts) == (State.DONE, 2)
