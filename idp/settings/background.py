@@ -9,7 +9,7 @@ _redis = IDP.redis_url.get_secret_value()
 
 # Celery: one app, the same tasks embedded (memory broker, worker in the process) and on Redis.
 TASK_APP = "idp.celery.app"
-CELERY_BROKER_URL = _redis or "memory://localhost"
+CELERY_BROKER_URL = _redis or "memory://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"visibility_timeout": 3600, "socket_timeout": 5, "socket_connect_timeout": 2} if _redis else {"polling_interval": 0.1}
 )
