@@ -1,0 +1,70 @@
+"""The METHODS table and the one function that every back-channel endpoint asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from idp.kernel import limits
+from idp.kernel.clock import now
+from idp.oidc.clients import cache
+from idp.oidc.clients.policy import ClientPolicy, secret_digest
+from idp.oidc.protocol import refusals
+from idp.oidc.protocol.errors import OAuthError
+
+from .methods import client_secret_basic, client_secret_post, none
+from .presented import BackChannelRequest, Presented
+
+METHODS: dict[str, Callable[[BackChannelRequest], Presented | None]] = {
+    "client_secret_basic": client_secret_basic.find,
+    "client_secret_post": client_secret_post.find,
+}
+FAILURES, PER_SECONDS = 30, 60
+BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="token", charset="UTF-8"'}
+
+
+def authenticate(request: BackChannelRequest, *, public_allowed: bool = True) -> ClientPolicy:
+    """The authenticated client. No SQL while nothing fails and the client is cached.
+
+    Raises OAuthError: exactly the registered method is accepted (OIDC Core 9), two methods at once are refused (RFC 6749 2.3).
+    """
+    found = [presented for find in METHODS.values() if (presented := find(request)) is not None]
+    if len(found) > 1 or (found and "client_assertion" in request.form):
+        raise OAuthError(refusals.CLIENT_AUTH_TWO_METHODS)
+    presented = found[0] if found else none.find(request)
+    if presented is None:
+        raise _unauthorized(request, refusals.CLIENT_AUTH_MISSING, "no credentials")
+    # RFC 6749 2.3.1: a client_id in the body must not contradict the header.
+    if request.form.get("client_id", presented.client_id) != presented.client_id:
+        raise OAuthError(refusals.CLIENT_AUTH_TWO_METHODS, "client_id differs between header and body")
+    policy = cache.get(presented.client_id)
+    if policy is None:
+        secret_digest(b"", presented.secret)  # the same work as for a known client
+        raise _failed(request, presented, "unknown client")
+    if presented.method != policy.auth_method:
+        if presented.method == "none":
+            raise _unauthorized(request, refusals.CLIENT_AUTH_MISSING, "confidential client without credentials")
+        raise _failed(request, presented, "not the registered method", refusals.CLIENT_AUTH_METHOD)
+    if policy.public:
+        if not public_allowed:
+            raise _unauthorized(request, refusals.CLIENT_AUTH_MISSING, "public client")
+        return policy
+    if not presented.secret or not policy.secret_matches(presented.secret, now=now()):
+        raise _failed(request, presented, "wrong secret")
+    return policy
+
+
+def _failed(
+    request: BackChannelRequest, presented: Presented, detail: str, refusal: refusals.Refusal = refusals.CLIENT_AUTH_FAILED
+) -> OAuthError:
+    # RFC 6749 10.10: guessing is slowed per client and address, so that nobody can lock the client itself out.
+    verdict = limits.hit("client_auth", f"{presented.client_id[:255]}|{request.ip}", limit=FAILURES, seconds=PER_SECONDS)
+    if not verdict.allowed:
+        error = OAuthError(refusals.CLIENT_THROTTLED, detail)
+        error.headers["Retry-After"] = str(verdict.retry_after)
+        return error
+    return _unauthorized(request, refusal, detail)
+
+
+def _unauthorized(request: BackChannelRequest, refusal: refusals.Refusal, detail: str) -> OAuthError:
+    # RFC 6749 5.2: 401 with the scheme that the client tried; RFC 9110 11.6.1 wants a challenge on every 401.
+    return OAuthError(refusal, detail, dict(BASIC_CHALLENGE))

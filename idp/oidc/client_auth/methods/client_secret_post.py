@@ -1,0 +1,11 @@
+"""client_secret_post: the secret in the body (RFC 6749 2.3.1)."""
+
+from __future__ import annotations
+
+from idp.oidc.client_auth.presented import BackChannelRequest, Presented
+
+
+def find(request: BackChannelRequest) -> Presented | None:
+    """The credentials in the body, or None."""
+    secret = request.form.get("client_secret")
+    return None if secret is None else Presented("client_secret_post", request.form.get("client_id", ""), secret)

@@ -1,0 +1,87 @@
+"""Make, replace and withdraw signing keys."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from idp.events import catalogue, emit
+from idp.kernel import generations, jose, sealing
+from idp.kernel.clock import now
+from idp.oidc.models import SigningKey
+
+from .ring import GENERATION, SEALING_PURPOSE
+
+ALWAYS_PRESENT = ("RS256", "ES256")
+
+
+def ensure(*algorithms: str) -> list[SigningKey]:
+    """Make a key, active at once, for each algorithm that has none; returns those made."""
+    made: list[SigningKey] = []
+    for algorithm in algorithms or ALWAYS_PRESENT:
+        with transaction.atomic():
+            if not SigningKey.objects.filter(algorithm=algorithm, retires_at=None).exists():
+                made.append(_make(algorithm, publish_first=False))
+    return made
+
+
+def rotate(*algorithms: str, immediately: bool = False) -> list[SigningKey]:
+    """A new key per algorithm (default: all in use): published now, signing once every relying party can have seen it.
+
+    The former key stays published until nothing that it signed is alive. `immediately` signs with the new key at once.
+    """
+    if not algorithms:
+        algorithms = tuple(SigningKey.objects.filter(retires_at=None).order_by().values_list("algorithm", flat=True).distinct())
+    made: list[SigningKey] = []
+    for algorithm in algorithms or ALWAYS_PRESENT:
+        with transaction.atomic():
+            key = _make(algorithm, publish_first=not immediately)
+            SigningKey.objects.filter(algorithm=algorithm, retires_at=None).exclude(pk=key.pk).update(retires_at=key.activates_at + grace())
+            made.append(key)
+    return made
+
+
+def rotate_due() -> list[SigningKey]:
+    """Rotate what is older than the configured number of days; run by schedule."""
+    oldest = now() - timedelta(days=settings.IDP.key_rotation_days)
+    due = SigningKey.objects.filter(retires_at=None, activates_at__lt=oldest).order_by().values_list("algorithm", flat=True).distinct()
+    return rotate(*due) if due else []
+
+
+def withdraw(kid: str) -> bool:
+    """Emergency: delete a key, so that nothing it signed is believed any more; a new one signs at once. False = unknown kid."""
+    with transaction.atomic():
+        key = SigningKey.objects.filter(kid=kid).first()
+        if key is None:
+            return False
+        key.delete()
+        if not SigningKey.objects.filter(algorithm=key.algorithm, activates_at__lte=now(), retires_at=None).exists():
+            _make(key.algorithm, publish_first=False)
+        emit(catalogue.KeyRetired(kid=kid, algorithm=key.algorithm))
+        generations.bump(GENERATION)
+    return True
+
+
+def grace() -> timedelta:
+    """How long a replaced key stays published: the longest life of a token and of a cached key set."""
+    return timedelta(seconds=max(settings.IDP.id_token_seconds, 3600) + settings.IDP.jwks_cache_seconds)
+
+
+def _make(algorithm: str, *, publish_first: bool) -> SigningKey:
+    private = jose.generate(algorithm)
+    public = jose.public_jwk(private, algorithm)
+    moment = now()
+    lead = max(settings.IDP.key_publish_seconds, settings.IDP.jwks_cache_seconds)
+    key = SigningKey.objects.create(
+        kid=public["kid"],
+        algorithm=algorithm,
+        public_jwk=public,
+        private_sealed=sealing.seal(jose.serialize_private(private), purpose=SEALING_PURPOSE),
+        created_at=moment,
+        activates_at=moment + timedelta(seconds=lead) if publish_first else moment,
+    )
+    emit(catalogue.KeyCreated(kid=key.kid, algorithm=algorithm))
+    generations.bump(GENERATION)
+    return key

@@ -1,0 +1,51 @@
+"""Everything that one authorization gave: its access tokens name the family, its refresh token rotates inside the row."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from idp.kernel.clock import now
+
+from .client import Client
+
+
+class TokenFamily(models.Model):
+    """One row per redeemed authorization, whether or not it holds a refresh token.
+
+    The refresh token is stored as SHA-256 (`current_digest`); rotation is one compare-and-set on that column.
+    `successor_sealed` is the present refresh token encrypted under the *previous* one, so that only its holder can be
+    given the same successor again within the overlap; a copy of this table gives nobody a token.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    scope = models.TextField()
+    resources = models.JSONField(default=list)
+    nonce = models.TextField(blank=True, default="")
+    claims = models.JSONField(default=dict)
+    auth_time = models.DateTimeField()
+    acr = models.CharField(max_length=100)
+    amr = models.JSONField(default=list)
+    sid = models.CharField(max_length=64, db_index=True)
+    epoch = models.PositiveIntegerField()
+    offline = models.BooleanField(default=False)
+    current_digest = models.BinaryField(max_length=32, null=True, unique=True)
+    previous_digest = models.BinaryField(max_length=32, null=True, db_index=True)
+    successor_sealed = models.BinaryField(null=True)
+    generation = models.PositiveIntegerField(default=0)
+    rotated_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=now)
+    last_used_at = models.DateTimeField(default=now)
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "oidc_token_family"
+        indexes = (models.Index(fields=["user", "client"], name="oidc_family_user_client"),)
+
+    def __str__(self) -> str:
+        return f"family {self.id}"

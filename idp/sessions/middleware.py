@@ -1,0 +1,43 @@
+"""`request.user` and `request.op_session`, without a query of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+
+from idp.accounts import gate
+
+from .store import SessionStore
+
+
+def _signed_in(request: HttpRequest) -> Any:
+    """The live session row whose person may be here now, or None."""
+    store = request.session
+    row = store.browser_session if isinstance(store, SessionStore) else None
+    if row is None or row.user is None or not row.sid:
+        return None
+    # The one account gate: disabled, locked, changed credentials end the session at its next use.
+    if gate.refusal(row.user, epoch=row.epoch) is not None:
+        return None
+    return row
+
+
+class AuthenticationMiddleware:
+    """Sets `request.user` and `request.op_session` lazily: a request that asks for neither costs no SQL."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.op_session = SimpleLazyObject(lambda: _signed_in(request))  # type: ignore[attr-defined]
+        request.user = SimpleLazyObject(lambda: _user(request))
+        return self.get_response(request)
+
+
+def _user(request: HttpRequest) -> Any:
+    row = _signed_in(request)
+    return AnonymousUser() if row is None else row.user
