@@ -15,7 +15,9 @@ from .client import Client
 class TokenFamily(models.Model):
     """One row per redeemed authorization, whether or not it holds a refresh token.
 
-    The refresh token is stored as SHA-256 (`current_digest`); rotation is one compare-and-set on that column.
+    A refresh token is a lineage (the same for the family's whole life) and a secret (new with each rotation). Only digests are
+    stored: of the lineage, so that even a token of long ago is recognised as a replay, and of the present and previous token.
+    Rotation is one compare-and-set on `current_digest`.
     `successor_sealed` is the present refresh token encrypted under the *previous* one, so that only its holder can be
     given the same successor again within the overlap; a copy of this table gives nobody a token.
     """
@@ -33,8 +35,9 @@ class TokenFamily(models.Model):
     sid = models.CharField(max_length=64, db_index=True)
     epoch = models.PositiveIntegerField()
     offline = models.BooleanField(default=False)
-    current_digest = models.BinaryField(max_length=32, null=True, unique=True)
-    previous_digest = models.BinaryField(max_length=32, null=True, db_index=True)
+    lineage_digest = models.BinaryField(max_length=32, null=True, unique=True)
+    current_digest = models.BinaryField(max_length=32, null=True)
+    previous_digest = models.BinaryField(max_length=32, null=True)
     successor_sealed = models.BinaryField(null=True)
     generation = models.PositiveIntegerField(default=0)
     rotated_at = models.DateTimeField(null=True)

@@ -1,0 +1,34 @@
+"""Load a person for the hot protocol paths: one plain statement, only the columns that gate and claims need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from idp.kernel import db
+
+from .models import User
+
+COLUMNS = ("id", "email", "email_verified_at", "is_active", "credential_epoch", "claims", "updated_at")
+
+
+def person(user_id: UUID) -> User | None:
+    """The person, or None. One SELECT; other columns load when touched."""
+    row = db.row(f"SELECT {', '.join(COLUMNS)} FROM accounts_user WHERE id = %s", [user_id])  # noqa: S608 - constants only
+    return None if row is None else from_row(row)
+
+
+def from_row(row: Sequence[Any]) -> User:
+    """A `User` from the values of `COLUMNS`, for statements that join the table themselves."""
+    user_id, email, verified_at, is_active, epoch, claims, updated_at = row
+    values = (
+        db.as_uuid(user_id),
+        email,
+        None if verified_at is None else db.as_time(verified_at),
+        bool(is_active),
+        epoch,
+        db.as_json(claims),
+        db.as_time(updated_at),
+    )
+    return User.from_db("default", COLUMNS, values)

@@ -1,0 +1,55 @@
+"""Which claims of a person go where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from idp.accounts.claims import standard_claims
+
+from .requested import acceptable
+from .scopes import SCOPE_CLAIMS, SCOPE_OF_CLAIM
+
+if TYPE_CHECKING:
+    from idp.accounts.models import User
+    from idp.oidc.clients.policy import ClientPolicy
+
+
+def within_reach(client: ClientPolicy, requested: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The claims parameter without what the client may never see: claims of scopes that it is not registered for (hostile case AR-14)."""
+    return {
+        target: {name: options for name, options in wanted.items() if _allowed(client, name)} for target, wanted in requested.items()
+    }
+
+
+def _allowed(client: ClientPolicy, name: str) -> bool:
+    scope = SCOPE_OF_CLAIM.get(name)
+    return name in ("sub", "acr", "auth_time") or (scope is not None and scope in client.scopes)
+
+
+def needing_consent(requested: Mapping[str, dict[str, Any]], scopes: Iterable[str]) -> frozenset[str]:
+    """Claims that are asked for one by one and that no granted scope opens anyway."""
+    opened = {claim for scope in scopes for claim in SCOPE_CLAIMS.get(scope, ())}
+    names = {name for wanted in requested.values() for name in wanted if name in SCOPE_OF_CLAIM}
+    return frozenset(names - opened)
+
+
+def userinfo_claims(user: User, *, scopes: Iterable[str], requested: Mapping[str, Any]) -> dict[str, Any]:
+    """What userinfo answers beside `sub`: claims of the granted scopes and those asked for by claims.userinfo."""
+    names = {claim for scope in scopes for claim in SCOPE_CLAIMS.get(scope, ())}
+    return _values(user, names, requested.get("userinfo") or {})
+
+
+def id_token_claims(user: User, *, scopes: Iterable[str], requested: Mapping[str, Any]) -> dict[str, Any]:
+    """Claims of the person that claims.id_token asks for; without it, none (OIDC Core 5.4: an access token was issued)."""
+    wanted = requested.get("id_token") or {}
+    return _values(user, set(), wanted) if wanted else {}
+
+
+def _values(user: User, names: set[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    everything = names.union(name for name in wanted if name in SCOPE_OF_CLAIM)
+    if not everything:
+        return {}
+    return {
+        name: value for name, value in standard_claims(user).items() if name in everything and acceptable(wanted.get(name), value)
+    }
