@@ -87,7 +87,7 @@ def update(client: Client, document: Mapping[str, Any], *, by: UUID | None = Non
         elif not client.secrets.exists():
             secret = _new_secret(client)
         changed = sorted(member for member, value in describe(client).items() if before.get(member) != value)
-        emit(catalogue.ClientUpdated(client_id=client.client_id, members=changed), by=by)
+        emit(catalogue.ClientUpdated(client_id=client.client_id, members=tuple(changed)), by=by)
         generations.bump(cache.GENERATION)
     return secret
 
@@ -97,7 +97,7 @@ def set_enabled(client: Client, enabled: bool, *, by: UUID | None = None) -> Non
     with transaction.atomic():
         client.enabled = enabled
         client.save(update_fields=["enabled", "updated"])
-        emit(catalogue.ClientUpdated(client_id=client.client_id, members=["enabled"]), by=by)
+        emit(catalogue.ClientUpdated(client_id=client.client_id, members=("enabled",)), by=by)
         generations.bump(cache.GENERATION)
 
 

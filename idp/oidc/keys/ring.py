@@ -50,17 +50,16 @@ def ring() -> Ring:
     """
     global _loaded
     known = _loaded
-    try:
-        generation = generations.current(GENERATION)
-    except DatabaseError:
-        if known is None:
-            raise
-        return known[1]
+    generation = generations.current(GENERATION, stale_ok=known is not None)
     if known is None or known[0] != generation or (known[1].until is not None and known[1].until <= now()):
         with _lock:
             known = _loaded
             if known is None or known[0] != generation or (known[1].until is not None and known[1].until <= now()):
-                known = _loaded = (generation, _read(now()))
+                try:
+                    known = _loaded = (generation, _read(now()))
+                except DatabaseError:
+                    if known is None:
+                        raise
     return known[1]
 
 

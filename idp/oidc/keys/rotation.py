@@ -59,7 +59,7 @@ def withdraw(kid: str) -> bool:
         key.delete()
         if not SigningKey.objects.filter(algorithm=key.algorithm, activates_at__lte=now(), retires_at=None).exists():
             _make(key.algorithm, publish_first=False)
-        emit(catalogue.KeyRetired(kid=kid, algorithm=key.algorithm))
+        emit(catalogue.KeyRetired(kid=kid, alg=key.algorithm))
         generations.bump(GENERATION)
     return True
 
@@ -82,6 +82,6 @@ def _make(algorithm: str, *, publish_first: bool) -> SigningKey:
         created_at=moment,
         activates_at=moment + timedelta(seconds=lead) if publish_first else moment,
     )
-    emit(catalogue.KeyCreated(kid=key.kid, algorithm=algorithm))
+    emit(catalogue.KeyCreated(kid=key.kid, alg=algorithm))
     generations.bump(GENERATION)
     return key

@@ -1,0 +1,114 @@
+"""The two metadata documents, as bytes with an ETag, rebuilt only when the keys change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from idp.oidc.border.http import HttpIn, HttpOut
+from idp.oidc.claims.scopes import SCOPE_CLAIMS
+from idp.oidc.client_auth.authenticate import METHODS
+from idp.oidc.clients.policy import STANDARD_SCOPES
+from idp.oidc.keys.ring import ring
+from idp.oidc.token.pipeline import GRANTS
+from idp.sessions import assurance
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A public document in its final form."""
+
+    body: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> Document:
+        body = json.dumps(content, separators=(",", ":")).encode()
+        return cls(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+_cache: dict[tuple[str, tuple[str, ...]], Document] = {}
+
+
+def openid_configuration() -> Document:
+    """OpenID Connect Discovery 3."""
+    return _document("openid")
+
+
+def authorization_server() -> Document:
+    """RFC 8414 2: what concerns OAuth."""
+    return _document("oauth")
+
+
+def _document(kind: str) -> Document:
+    algorithms = ring().algorithms
+    known = _cache.get((kind, algorithms))
+    if known is None:
+        content = _oauth() if kind == "oauth" else {**_oauth(), **_openid(list(algorithms))}
+        known = _cache[kind, algorithms] = Document.of(content)
+    return known
+
+
+def _oauth() -> dict[str, Any]:
+    issuer = settings.IDP.issuer
+    confidential = list(METHODS)
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "jwks_uri": f"{issuer}/jwks",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "introspection_endpoint": f"{issuer}/introspect",
+        "scopes_supported": list(STANDARD_SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "grant_types_supported": list(GRANTS),
+        "token_endpoint_auth_methods_supported": [*confidential, "none"],
+        "revocation_endpoint_auth_methods_supported": [*confidential, "none"],
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "ui_locales_supported": [code for code, _ in settings.LANGUAGES],
+    }
+
+
+def _openid(algorithms: list[str]) -> dict[str, Any]:
+    issuer = settings.IDP.issuer
+    claims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid", "nonce", "at_hash"]
+    return {
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "end_session_endpoint": f"{issuer}/logout",
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algorithms,
+        "claims_supported": claims + [claim for names in SCOPE_CLAIMS.values() for claim in names],
+        "claim_types_supported": ["normal"],
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "require_request_uri_registration": False,
+        "acr_values_supported": list(assurance.SUPPORTED),
+        "display_values_supported": ["page", "popup", "touch", "wap"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
+    }
+
+
+def public(request: HttpIn, document: Document, *, content_type: str = "application/json", seconds: int = 3600) -> HttpOut:
+    """A document that everybody may read and keep for `seconds`; 304 when the caller has it (RFC 9110 13.1.2)."""
+    headers = {
+        "Content-Type": content_type,
+        "Cache-Control": f"public, max-age={seconds}",
+        "ETag": document.etag,
+        "Access-Control-Allow-Origin": "*",  # public, and no credentials are ever read here
+    }
+    if request.method == "OPTIONS":
+        return HttpOut(204, headers={**headers, "Access-Control-Allow-Methods": "GET", "Access-Control-Allow-Headers": "*"})
+    if request.method not in ("GET", "HEAD"):
+        return HttpOut(405, headers={"Allow": "GET, HEAD"})
+    if request.if_none_match is not None and document.etag in request.if_none_match:
+        del headers["Content-Type"]
+        return HttpOut(304, headers=headers)
+    return HttpOut(200, document.body, headers)
