@@ -14,6 +14,7 @@ from idp.events import catalogue, emit
 from idp.kernel import generations
 from idp.kernel.clock import now
 from idp.kernel.ids import secret_token
+from idp.oidc.keys import rotation
 from idp.oidc.models import Client, ClientSecret
 
 from . import cache
@@ -143,6 +144,7 @@ def describe(client: Client) -> dict[str, Any]:
 
 
 def _assign(client: Client, meta: dict[str, Any]) -> None:
+    rotation.ensure(*{meta.get("id_token_signed_response_alg", "RS256"), meta.get("access_token_alg", "ES256")})
     client.name = meta["client_name"]
     client.redirect_uris = " ".join(meta["redirect_uris"])
     client.post_logout_redirect_uris = " ".join(meta["post_logout_redirect_uris"])

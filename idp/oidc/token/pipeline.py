@@ -15,6 +15,7 @@ from django.db import transaction
 from idp.kernel.clock import now
 from idp.oidc.client_auth.authenticate import authenticate
 from idp.oidc.client_auth.presented import BackChannelRequest
+from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.issuance.authorization import Authorization, TokenSet
 from idp.oidc.issuance.mint import mint
 from idp.oidc.models import Client
@@ -40,7 +41,15 @@ GRANTS: dict[str, Grant] = {
 }
 
 
-def answer(request: BackChannelRequest) -> tuple[GrantContext, TokenSet]:
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Tokens, and the client that they are for."""
+
+    client: ClientPolicy
+    tokens: TokenSet
+
+
+def answer(request: BackChannelRequest) -> Issued:
     """The tokens for a parsed request. Raises OAuthError."""
     grant_type = request.form.get("grant_type")
     if grant_type is None:
@@ -55,7 +64,7 @@ def answer(request: BackChannelRequest) -> tuple[GrantContext, TokenSet]:
         raise OAuthError(refusals.GRANT_TYPE_NOT_ALLOWED)
     context = GrantContext(client=client, request=request, now=now())
     if not grant.stateful:
-        return context, mint(grant.answer(context))
+        return Issued(client, mint(grant.answer(context)))
     refused: OAuthError | None = None
     with transaction.atomic():
         try:
@@ -66,4 +75,4 @@ def answer(request: BackChannelRequest) -> tuple[GrantContext, TokenSet]:
             refused = error
     if refused is not None:
         raise refused
-    return context, tokens
+    return Issued(client, tokens)

@@ -1,0 +1,93 @@
+"""The one dispatcher: every door and every finished step ends here, and stored state decides what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.http import HttpRequest
+
+from idp import sessions
+from idp.interactions import paused
+from idp.interactions.paused import ClientCard, Interaction
+from idp.oidc.claims.subject import subject_for
+from idp.oidc.clients.policy import ClientPolicy
+from idp.oidc.issuance.authorization import Authentication
+from idp.oidc.issuance.codes import CodeGrant
+from idp.oidc.protocol import refusals
+from idp.oidc.protocol.errors import OAuthError
+from idp.oidc.request.authorization_request import AuthorizationRequest
+
+from .prompts import Situation, open_reason, wanted_subject
+
+if TYPE_CHECKING:
+    from idp.sessions.models import BrowserSession
+
+
+@dataclass(frozen=True, slots=True)
+class AskPerson:
+    """Send the browser to this page of ours."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The person is known and has agreed: this is what the app gets a code for."""
+
+    grant: CodeGrant
+
+
+def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: Interaction | None, *, now: datetime) -> AskPerson | Answer:
+    """Ask the person for the next thing, or answer. Raises OAuthError, to be redirected to the app."""
+    session = sessions.current(request)
+    situation = Situation(request=wanted, session=session, interaction=interaction, now=now)
+    if situation.outcome("denied"):
+        raise OAuthError(refusals.ACCESS_DENIED, "declined by the person")
+    reason = open_reason(situation)
+    if reason is None and session is not None:
+        return Answer(_grant(wanted, session))
+    assert reason is not None
+    if "none" in wanted.prompt:
+        raise OAuthError(reason.refusal, reason.applies.__name__)
+    if situation.proved_afresh and reason.applies.__name__ == "somebody_else":
+        # OIDC Core 3.1.2.1: another person signed in than the app asked for; asking again would never end.
+        raise OAuthError(refusals.LOGIN_REQUIRED, "another person signed in")
+    if interaction is None:
+        interaction = paused.begin(
+            request, parameters=wanted.raw.stored(), card=card(wanted.client), ask=reason.ask, reauthenticate=reason.reauthenticate
+        )
+    else:
+        interaction.now_asks(reason.ask, reauthenticate=reason.reauthenticate)
+    if reason.ask == "consent" and session is not None:
+        wish = situation.wish
+        stored = {"scopes": sorted(wish.scopes), "claims": sorted(wish.claims), "resources": sorted(wish.resources)}
+        interaction.record(wish=stored, wish_of=str(session.user_id))
+    return AskPerson(interaction.page_url())
+
+
+def card(client: ClientPolicy) -> ClientCard:
+    """What pages show of a client."""
+    return ClientCard(
+        name=client.name, domain=client.domain, policy_uri=client.policy_uri, tos_uri=client.tos_uri, verified=client.verified
+    )
+
+
+def _grant(wanted: AuthorizationRequest, session: BrowserSession) -> CodeGrant:
+    assert session.auth_time is not None
+    hinted = wanted_subject(wanted)
+    assert hinted is None or hinted == subject_for(wanted.client, session.user_id)
+    return CodeGrant(
+        client_pk=wanted.client.pk,
+        user_id=session.user_id,
+        redirect_uri=wanted.target.redirect_uri,
+        redirect_uri_sent=wanted.target.redirect_uri_sent,
+        scopes=wanted.scopes,
+        resources=wanted.resources,
+        nonce=wanted.nonce,
+        claims=dict(wanted.claims),
+        code_challenge=wanted.code_challenge,
+        authentication=Authentication(session.auth_time, session.acr, tuple(session.amr), session.sid),
+        epoch=session.epoch,
+    )

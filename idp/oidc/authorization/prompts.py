@@ -1,0 +1,133 @@
+"""Why a person must be asked: named reasons, in the order in which they are looked at, each with its error under prompt=none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from idp.consent import agreement
+from idp.consent.agreement import Wish
+from idp.interactions.paused import Interaction
+from idp.oidc.claims.selection import needing_consent
+from idp.oidc.claims.subject import subject_for
+from idp.oidc.protocol import refusals
+from idp.oidc.protocol.errors import Refusal
+from idp.oidc.request.authorization_request import AuthorizationRequest
+
+if TYPE_CHECKING:
+    from idp.sessions.models import BrowserSession
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything that the decision looks at."""
+
+    request: AuthorizationRequest
+    session: BrowserSession | None
+    interaction: Interaction | None
+    now: datetime
+
+    @property
+    def proved_afresh(self) -> bool:
+        """The person has authenticated since this very request was first seen."""
+        if self.session is None or self.interaction is None or self.session.auth_time is None:
+            return False
+        return self.session.auth_time >= self.interaction.created_at
+
+    def outcome(self, name: str) -> bool:
+        """Whether a step of this interaction recorded `name` for the person who is signed in now (hostile case BR-09)."""
+        if self.session is None or self.interaction is None:
+            return False
+        return self.interaction.outcomes.get(name) == str(self.session.user_id)
+
+    @property
+    def wish(self) -> Wish:
+        """What the person would have to agree to."""
+        scopes = frozenset(self.request.scopes)
+        return Wish(scopes, needing_consent(self.request.claims, scopes), frozenset(self.request.resources))
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason to ask: which step answers it, and what prompt=none gets instead."""
+
+    ask: str
+    refusal: Refusal
+    applies: Callable[[Situation], bool]
+    reauthenticate: bool = False
+
+
+def registration_asked(s: Situation) -> bool:
+    # Initiating User Registration 1.0 4: prompt=create.
+    return "create" in s.request.prompt and not s.proved_afresh
+
+
+def account_choice_asked(s: Situation) -> bool:
+    # OIDC Core 3.1.2.1: prompt=select_account.
+    return "select_account" in s.request.prompt and not s.proved_afresh and not s.outcome("account_chosen")
+
+
+def nobody_signed_in(s: Situation) -> bool:
+    return s.session is None
+
+
+def login_asked(s: Situation) -> bool:
+    # OIDC Core 3.1.2.1: prompt=login, judged against the stored request: stripping it from a URL changes nothing.
+    return "login" in s.request.prompt and not s.proved_afresh
+
+
+def too_long_ago(s: Situation) -> bool:
+    # OIDC Core 3.1.2.1: max_age in seconds since the person actively authenticated.
+    if s.request.max_age is None or s.proved_afresh or s.session is None or s.session.auth_time is None:
+        return False
+    return s.now - s.session.auth_time > timedelta(seconds=s.request.max_age)
+
+
+def somebody_else(s: Situation) -> bool:
+    # OIDC Core 3.1.2.1 (id_token_hint), 5.5.1 (claims.id_token.sub).
+    wanted = wanted_subject(s.request)
+    return wanted is not None and s.session is not None and wanted != subject_for(s.request.client, s.session.user_id)
+
+
+def consent_asked(s: Situation) -> bool:
+    # OIDC Core 3.1.2.1: prompt=consent.
+    return "consent" in s.request.prompt and not s.outcome("consented")
+
+
+def not_agreed_yet(s: Situation) -> bool:
+    # OIDC Core 3.1.2.4 and 11: every scope (offline_access too), claim and resource must have been agreed to.
+    if s.outcome("consented") or s.session is None:
+        return False
+    client = s.request.client
+    # RFC 8252 8.6: an app that anybody can imitate is asked about each time, remembered consent or not.
+    if client.public and client.application_type == "native" and not s.request.target.redirect_uri.startswith("https://"):
+        return True
+    if client.first_party:
+        return False
+    return agreement.missing(user_id=s.session.user_id, client_id=client.client_id, wish=s.wish) is not None
+
+
+REASONS: tuple[Reason, ...] = (
+    Reason("create", refusals.INTERACTION_REQUIRED, registration_asked),
+    Reason("select_account", refusals.ACCOUNT_SELECTION_REQUIRED, account_choice_asked),
+    Reason("login", refusals.LOGIN_REQUIRED, nobody_signed_in),
+    Reason("login", refusals.LOGIN_REQUIRED, login_asked, reauthenticate=True),
+    Reason("login", refusals.LOGIN_REQUIRED, too_long_ago, reauthenticate=True),
+    Reason("login", refusals.LOGIN_REQUIRED, somebody_else, reauthenticate=True),
+    Reason("consent", refusals.CONSENT_REQUIRED, consent_asked),
+    Reason("consent", refusals.CONSENT_REQUIRED, not_agreed_yet),
+)
+
+
+def wanted_subject(request: AuthorizationRequest) -> str | None:
+    """The only person whom the app wants an answer about, if it said so."""
+    options = (request.claims.get("id_token") or {}).get("sub") or {}
+    value = options.get("value")
+    return value if isinstance(value, str) else request.hinted_subject
+
+
+def open_reason(situation: Situation) -> Reason | None:
+    """The first reason that applies, or None: the request can be answered."""
+    return next((reason for reason in REASONS if reason.applies(situation)), None)

@@ -1,0 +1,45 @@
+"""The way back to the app: query, fragment or form_post, always with `iss` (RFC 9207)."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode, urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from idp.oidc.request.authorization_request import Target
+
+
+def to_app(request: HttpRequest, target: Target, members: dict[str, str]) -> HttpResponse:
+    """Send `members`, the request's `state` and our `iss` to the redirect URI in the request's response mode."""
+    if target.state is not None:
+        members = {**members, "state": target.state}
+    members = {**members, "iss": settings.IDP.issuer}
+    if target.response_mode == "form_post":
+        return _form_post(request, target.redirect_uri, members)
+    separator = "#" if target.response_mode == "fragment" else "&" if "?" in target.redirect_uri else "?"
+    response = HttpResponse(status=303 if request.method == "POST" else 302)
+    # Set directly: the URI is an allowed one, and Django would refuse the private schemes of native apps.
+    response.headers["Location"] = f"{target.redirect_uri}{separator}{urlencode(members, quote_via=quote)}"
+    return _never_kept(response)
+
+
+def _form_post(request: HttpRequest, redirect_uri: str, members: dict[str, str]) -> HttpResponse:
+    # OAuth 2.0 Form Post Response Mode 2.
+    response = render(request, "oidc/form_post.html", {"action": redirect_uri, "fields": list(members.items())})
+    response._csp_update = {"form-action": [form_target(redirect_uri)]}  # type: ignore[attr-defined]
+    return _never_kept(response)
+
+
+def form_target(redirect_uri: str) -> str:
+    """What Content-Security-Policy `form-action` must allow so that a form may lead to `redirect_uri`."""
+    parts = urlsplit(redirect_uri)
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"{parts.scheme}:"
+
+
+def _never_kept(response: HttpResponse) -> HttpResponse:
+    # RFC 9700 4.2.4, 4.3.1: a code must not stay in caches or leak by Referer.
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,5 @@
+"""Signing out at an app's request.
+
+Spec: OpenID Connect RP-Initiated Logout 1.0 2 (request by GET and POST), 3 (redirection), 4 (validation), 6 (implementation).
+Not covered: front-channel and back-channel logout, session management.
+"""
