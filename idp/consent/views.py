@@ -10,10 +10,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from idp import sessions
+from idp.accounts.claims import standard_claims
 from idp.interactions import paused
 
-from . import agreement
-from .items import describe
+from . import agreement, wording
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -32,17 +32,19 @@ def consent(request: HttpRequest) -> HttpResponse:
         if request.POST.get("decision") == "allow":
             client_id = str(interaction.parameters["client_id"])
             agreement.give(user=session.user, client_id=client_id, client_name=interaction.client.name, wish=wish)
-            interaction.record(consented=True)
+            interaction.record(consented=str(session.user_id))
         else:
             agreement.deny(user=session.user, client_id=str(interaction.parameters["client_id"]), scopes=wish.scopes)
-            interaction.record(denied=True)
+            interaction.record(denied=str(session.user_id))
         return HttpResponseRedirect(interaction.resume_url, status=303)
     return render(
         request,
         "consent/consent.html",
         {
             "interaction": interaction,
-            "items": describe(session.user, wish),
+            "items": wording.items(
+                scopes=wish.scopes, claims=wish.claims, resources=wish.resources, about=standard_claims(session.user)
+            ),
             "person": str(session.user),
             "destination": urlsplit(str(interaction.parameters.get("redirect_uri", ""))).hostname or "",
             "account_switch_url": f"/login?interaction={interaction.id}&switch=1",

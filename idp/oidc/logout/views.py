@@ -67,7 +67,8 @@ def _ask(request: HttpRequest, asked: LogoutRequest) -> HttpResponse:
     kept = {"redirect_uri": asked.redirect_uri, "state": asked.state, "client_id": asked.client.client_id if asked.client else None}
     context: dict[str, Any] = {
         "client": card(asked.client) if asked.client else None,
-        "kept": signing.dumps(kept, salt=_SALT, compress=True),
+        "action": "/logout/confirm",
+        "fields": [("kept", signing.dumps(kept, salt=_SALT, compress=True))],
         "person": str(request.user),
     }
     response = render(request, "oidc/logout_confirm.html", context)
