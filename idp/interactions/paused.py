@@ -171,9 +171,11 @@ def load(request: HttpRequest) -> Interaction | None:
     if not interaction_id:
         return None
     try:
-        return find(request, interaction_id)
+        interaction = find(request, interaction_id)
     except Unusable:
         return None
+    request._interaction = interaction  # type: ignore[attr-defined]  # for FormActionMiddleware
+    return interaction
 
 
 def delete_expired(limit: int = 500) -> int:

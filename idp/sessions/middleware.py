@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth.middleware import AuthenticationMiddleware as DjangoAuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from idp.accounts import gate
@@ -26,16 +26,12 @@ def _signed_in(request: HttpRequest) -> Any:
     return row
 
 
-class AuthenticationMiddleware:
+class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
     """Sets `request.user` and `request.op_session` lazily: a request that asks for neither costs no SQL."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> None:
         request.op_session = SimpleLazyObject(lambda: _signed_in(request))  # type: ignore[attr-defined]
         request.user = SimpleLazyObject(lambda: _user(request))
-        return self.get_response(request)
 
 
 def _user(request: HttpRequest) -> Any:

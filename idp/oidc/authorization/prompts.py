@@ -66,7 +66,7 @@ def registration_asked(s: Situation) -> bool:
 
 def account_choice_asked(s: Situation) -> bool:
     # OIDC Core 3.1.2.1: prompt=select_account.
-    return "select_account" in s.request.prompt and not s.proved_afresh and not s.outcome("account_chosen")
+    return "select_account" in s.request.prompt and not s.proved_afresh and not s.outcome("account")
 
 
 def nobody_signed_in(s: Situation) -> bool:

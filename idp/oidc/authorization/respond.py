@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from idp.interactions.middleware import form_target
 from idp.oidc.request.authorization_request import Target
 
 
@@ -30,12 +31,6 @@ def _form_post(request: HttpRequest, redirect_uri: str, members: dict[str, str])
     response = render(request, "oidc/form_post.html", {"action": redirect_uri, "fields": list(members.items())})
     response._csp_update = {"form-action": [form_target(redirect_uri)]}  # type: ignore[attr-defined]
     return _never_kept(response)
-
-
-def form_target(redirect_uri: str) -> str:
-    """What Content-Security-Policy `form-action` must allow so that a form may lead to `redirect_uri`."""
-    parts = urlsplit(redirect_uri)
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"{parts.scheme}:"
 
 
 def _never_kept(response: HttpResponse) -> HttpResponse:

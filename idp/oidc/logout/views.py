@@ -13,9 +13,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from idp import sessions
+from idp.interactions.middleware import form_target
 from idp.oidc.authorization import error_page
 from idp.oidc.authorization.dispatch import card
-from idp.oidc.authorization.respond import form_target
 from idp.oidc.border import form
 from idp.oidc.clients import cache
 from idp.oidc.explain.record import record
