@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from jwcrypto.common import JWException
+from jwcrypto.jwk import JWK
+
 from idp.kernel.jose import ALGORITHMS
 
 from . import redirect_uris
@@ -118,6 +121,21 @@ def _flag(member: str, value: Any) -> bool:
     return value
 
 
+def _jwks(value: Any) -> dict[str, Any]:
+    # RFC 7591 2: public keys by value. A private or symmetric member would be a secret in the wrong place (RFC 7517 9.2).
+    keys = value.get("keys") if isinstance(value, dict) else None
+    if not isinstance(keys, list) or not 1 <= len(keys) <= 20 or not all(isinstance(key, dict) for key in keys):
+        raise InvalidMetadata("jwks", "must be a JSON Web Key Set with 1 to 20 keys")
+    for key in keys:
+        if key.get("kty") not in ("RSA", "EC", "OKP") or not {"d", "p", "q", "dp", "dq", "qi", "k", "oth"}.isdisjoint(key):
+            raise InvalidMetadata("jwks", "must hold public keys only (RSA, EC or OKP)")
+        try:
+            JWK(**key)
+        except (JWException, TypeError, ValueError):
+            raise InvalidMetadata("jwks", "holds a key that cannot be read") from None
+    return {"keys": keys}
+
+
 def _contacts(value: Any) -> list[str]:
     return _strings("contacts", value, most=10)
 
@@ -132,6 +150,7 @@ MEMBERS: dict[str, Callable[[Any], Any]] = {
     "token_endpoint_auth_method": lambda v: _choice("token_endpoint_auth_method", v, AUTH_METHODS),
     "scope": _scope,
     "contacts": _contacts,
+    "jwks": _jwks,
     "client_uri": lambda v: _web_uri("client_uri", v),
     "logo_uri": lambda v: _web_uri("logo_uri", v),
     "policy_uri": lambda v: _web_uri("policy_uri", v),
