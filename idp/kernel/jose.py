@@ -21,6 +21,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from jwcrypto.common import JWException
+from jwcrypto.jwk import JWK
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 MAX_TOKEN_CHARACTERS = 8192  # RFC 8725 3.11 in spirit: nothing longer is ever decoded
@@ -106,6 +108,15 @@ def public_key_from_jwk(jwk: Mapping[str, str]) -> PublicKey:
             int.from_bytes(b64decode(jwk["x"])), int.from_bytes(b64decode(jwk["y"])), ec.SECP256R1()
         ).public_key()
     return ed25519.Ed25519PublicKey.from_public_bytes(b64decode(jwk["x"]))
+
+
+def readable_jwk(jwk: Mapping[str, Any]) -> bool:
+    """Whether somebody else's JWK is one that can be used (RFC 7517 4, RFC 7518 6)."""
+    try:
+        JWK(**jwk)
+    except (JWException, TypeError, ValueError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, eq=False)

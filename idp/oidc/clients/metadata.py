@@ -7,10 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from jwcrypto.common import JWException
-from jwcrypto.jwk import JWK
-
-from idp.kernel.jose import ALGORITHMS
+from idp.kernel.jose import ALGORITHMS, readable_jwk
 
 from . import redirect_uris
 
@@ -129,10 +126,8 @@ def _jwks(value: Any) -> dict[str, Any]:
     for key in keys:
         if key.get("kty") not in ("RSA", "EC", "OKP") or not {"d", "p", "q", "dp", "dq", "qi", "k", "oth"}.isdisjoint(key):
             raise InvalidMetadata("jwks", "must hold public keys only (RSA, EC or OKP)")
-        try:
-            JWK(**key)
-        except (JWException, TypeError, ValueError):
-            raise InvalidMetadata("jwks", "holds a key that cannot be read") from None
+        if not readable_jwk(key):
+            raise InvalidMetadata("jwks", "holds a key that cannot be read")
     return {"keys": keys}
 
 
