@@ -1,0 +1,5 @@
+"""The staff console."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
