@@ -13,6 +13,8 @@ from django.conf import settings
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from idp.events import reference as events
+
 # What a production site must set itself (idp/settings/safety.py refuses to start without).
 REQUIRED_IN_PRODUCTION = ("issuer", "secret_key", "sealing_keys", "database_url", "redis_url", "email_url")
 
@@ -74,4 +76,5 @@ def _default(value: Any) -> str:
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "configuration.md": configuration,
+    "events.md": events.page,
 }
