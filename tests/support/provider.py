@@ -70,7 +70,7 @@ def embedded(
     data_dir: Path,
     *,
     root: Path = ROOT,
-    command: Sequence[str] = (sys.executable, "manage.py", "serve"),
+    command: Sequence[str] = (sys.executable, "manage.py", "run_development"),
     python: str = sys.executable,
     seconds: float = 60,
     **settings: str,
