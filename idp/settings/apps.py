@@ -29,6 +29,7 @@ if IDP.development:
 
 MIDDLEWARE = [
     "idp.kernel.middleware.RequestContextMiddleware",
+    "idp.operations.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

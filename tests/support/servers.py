@@ -252,7 +252,7 @@ def web(environ: Mapping[str, str], *, workers: int = 1, options: Sequence[str] 
 def worker(environ: Mapping[str, str], *, options: Sequence[str] = ()) -> Iterator[Server]:
     """A Celery worker (`manage.py worker`)."""
     with child("worker", [sys.executable, ROOT / "manage.py", "worker", *options], environ=environ) as server:
-        server.wait_until(lambda: " ready" in server.log)
+        server.wait_until(lambda: "worker ready" in server.log)
         yield server
 
 
@@ -260,7 +260,7 @@ def worker(environ: Mapping[str, str], *, options: Sequence[str] = ()) -> Iterat
 def beat(environ: Mapping[str, str]) -> Iterator[Server]:
     """Celery's scheduler (`manage.py beat`)."""
     with child("beat", [sys.executable, ROOT / "manage.py", "beat"], environ=environ) as server:
-        server.wait_until(lambda: "beat: Starting" in server.log)
+        server.wait_until(lambda: "beat ready" in server.log)
         yield server
 
 

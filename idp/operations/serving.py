@@ -1,0 +1,78 @@
+"""The web server: granian over WSGI with threads (docs/decisions: the fastest measured), one process tree, one import of the code.
+
+The parent loads Django, then forks: workers share its memory and start at once. It never answers requests itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing.util
+import os
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+from django.urls import get_resolver
+
+from idp.operations import embedded
+
+log = logging.getLogger(__name__)
+
+# What a worker process still needs of its environment. Everything else would be copied into the WSGI environment of every
+# request: slow, secrets where a debugger or a careless log line finds them, and `HTTP_…` variables that pose as headers.
+KEPT_VARIABLES = frozenset(
+    ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "DJANGO_SETTINGS_MODULE")
+)
+STOP_SECONDS = 25
+HEADER_SECONDS = 10
+# Request line and headers together. Longer ones get 414 or 431 before any code of ours runs.
+HEADER_BYTES = 64 * 1024
+
+
+def serve(*, host: str, port: int, workers: int, threads: int, backlog: int) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight are finished first."""
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    get_resolver().url_patterns  # noqa: B018  imports every view before the fork, so that workers share the memory
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()  # its threads do not survive a fork
+    server = Server(
+        "idp.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=workers,
+        blocking_threads=threads,
+        backlog=backlog,
+        # Beyond this many requests at a time the kernel keeps new connections waiting: memory stays bounded.
+        backpressure=max(64, 8 * threads),
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, keep_alive=True, max_buffer_size=HEADER_BYTES),
+        respawn_failed_workers=workers > 1,
+        workers_kill_timeout=STOP_SECONDS,
+        log_level=LogLevels.error,
+        log_dictconfig={"loggers": {"_granian": {"handlers": [], "propagate": True}}},
+        log_access=False,  # kernel.logs writes our own line, which knows what must not be in it
+    )
+    server.serve(target_loader=load, wrap_loader=False)
+
+
+def load() -> Callable[..., Any]:
+    """Runs in each worker process: the application, with the embedded worker beside it where there is no Redis."""
+    for name in list(os.environ):
+        if name not in KEPT_VARIABLES:
+            del os.environ[name]
+    from idp.wsgi import application
+
+    if settings.IDP.embedded:
+        beside = embedded.start()
+        # Runs when the server has stopped; a forked child skips atexit.
+        multiprocessing.util.Finalize(beside, beside.stop, exitpriority=10)
+    return application
