@@ -1,5 +1,10 @@
-"""For load balancers and monitoring."""
+"""Health. Answered by `HealthMiddleware` before these patterns are asked; they are here because every URL is listed."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from idp.operations import health
+
+urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+]
