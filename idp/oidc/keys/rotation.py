@@ -70,6 +70,8 @@ def grace() -> timedelta:
 
 
 def _make(algorithm: str, *, publish_first: bool) -> SigningKey:
+    if not SigningKey.objects.filter(algorithm=algorithm, activates_at__lte=now(), retires_at=None).exists():
+        publish_first = False  # nothing signs yet: nobody's cached key set can be too old
     private = jose.generate(algorithm)
     public = jose.public_jwk(private, algorithm)
     moment = now()
