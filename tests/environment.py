@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,7 @@ def apply() -> None:
         del os.environ[name]
     data_dir = tempfile.mkdtemp(prefix="kairos-test-")
     atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
+    (Path(data_dir) / "static").mkdir()  # as collectstatic leaves it: WhiteNoise warns about a folder that is not there
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "idp.settings",
         "IDP_ENV_FILE": os.devnull,

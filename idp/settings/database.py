@@ -34,6 +34,8 @@ def _sqlite(path: str) -> dict[str, Any]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8000;",
         },
+        # A file, as in service: the shared memory database of Django's default knows no waiting, so threads could not be tested.
+        "TEST": {"NAME": f"{path}.test"},
     }
 
 
