@@ -1,8 +1,8 @@
 """The one canonical form of an e-mail address: what is stored, compared, shown and mailed to.
 
 The rule (hostile case EM-13, Django CVE-2019-19844): NFKC first, so full-width and compatibility letters become what they look like; then
-the local part must be plain ASCII without quotes and is lower-cased, so no two spellings can meet (dotless i, sharp s, Kelvin sign) and mail
-never goes to a look-alike; the domain becomes its IDNA 2008 A-label, so a Cyrillic look-alike is seen as `xn--…`.
+the local part must be plain ASCII without quotes and is lower-cased, so no two spellings meet (dotless i, sharp s, Kelvin sign) and
+mail never goes to a look-alike; the domain becomes its IDNA 2008 A-label, so a Cyrillic look-alike is seen as `xn--…`.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(None if raw_password is None else normalise(raw_password))
 
-    def check_password(self, raw_password: str) -> bool:
-        return super().check_password(normalise(raw_password))
+    def check_password(self, raw_password: str | None) -> bool:
+        return raw_password is not None and super().check_password(normalise(raw_password))
 
     def get_session_auth_hash(self) -> str:
         """Bound to the credential epoch, not to the stored hash: a rehash with new parameters must not end anybody's session."""

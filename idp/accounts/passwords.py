@@ -6,6 +6,7 @@ blocklist on the whole password, Unicode normalised before hashing.
 
 from __future__ import annotations
 
+import gzip
 import re
 import threading
 import unicodedata
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -28,7 +30,8 @@ MIN_LENGTH = 15
 MAX_LENGTH = 128
 # Longer than this in code points cannot be 128 characters after NFKC either way; nothing beyond is even normalised (PW-14).
 MAX_INPUT = 4 * MAX_LENGTH
-COMMON_FILE = Path(__file__).parent / "common_passwords.txt"
+LONG_FILE = Path(__file__).parent / "common_long_passwords.txt"
+_PADDING = "0123456789!.?*#@$%&+-_ "
 
 
 class HashingBusy(Exception):
@@ -98,16 +101,19 @@ def _skeleton(text: str) -> str:
 
 @cache
 def _common() -> frozenset[str]:
-    return frozenset(line for line in COMMON_FILE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#"))
+    """Django's list of 20,000, which has few words of our length, plus long ones; rules below stretch both."""
+    with gzip.open(Path(CommonPasswordValidator().DEFAULT_PASSWORD_LIST_PATH), "rt", encoding="utf-8") as lines:
+        short = {line.strip() for line in lines}
+    long = {line for line in LONG_FILE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")}
+    return frozenset(short | long)
 
 
 def _is_common(text: str) -> bool:
     folded = text.casefold()
-    if len(set(folded)) < 4:
-        return True
+    # "passwordpassword" and "Manchester1234567!" are words of the lists, only longer.
     unit = _shortest_period(folded)
-    # "passwordpassword" and "qwertyqwerty123" are the short words of the list, only longer.
-    return folded in _common() or unit in _common() or folded.rstrip("0123456789!.?*#") in _common() or _is_run(folded) or len(unit) < 4
+    tried = {folded, unit, folded.strip(_PADDING)}
+    return len(set(folded)) < 5 or len(unit) < 5 or _is_run(folded) or not tried.isdisjoint(_common())
 
 
 def _shortest_period(text: str) -> str:

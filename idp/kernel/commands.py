@@ -33,7 +33,7 @@ class OperatorCommand(BaseCommand):
 
     subcommands: ClassVar[Mapping[str, tuple[str, str, str]]] = {}
     # Commands start fast, and run before the deployment is whole: `doctor` and `check` look at that.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
@@ -55,7 +55,7 @@ class OperatorCommand(BaseCommand):
         else:
             self.show(options["subcommand"], answer)
 
-    def show(self, subcommand: str, answer: dict[str, Any]) -> None:  # noqa: ARG002 (for subclasses)
+    def show(self, subcommand: str, answer: dict[str, Any]) -> None:
         """Print `answer` for a person: one `name: value` line per member."""
         for name, value in answer.items():
             text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) or value is None else value

@@ -3,13 +3,14 @@
 from . import IDP
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["idp.accounts.allauth.AuthenticationBackend"]
 PASSWORD_HASHERS = [
     "idp.accounts.passwords.BoundedArgon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
 ]
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "idp.accounts.passwords.PolicyValidator"}]
 PASSWORD_RESET_TIMEOUT = 3600
 LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/account"

@@ -1,0 +1,145 @@
+"""The only module that touches django-allauth's account app; tests/contracts/allauth imports every name used here.
+
+What allauth gives: the sign-in pipeline with its stages (where a second factor will stand), the records of how somebody authenticated, the
+table of addresses. What is ours: judging passwords, counting failures, codes, recovery, mail and pages.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from allauth.account.auth_backends import AuthenticationBackend as AllauthBackend
+from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.internal.stagekit import clear_login
+from allauth.account.models import EmailAddress, Login
+from allauth.account.stages import LoginStage
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+
+from idp.events import emit
+from idp.events.catalogue import SignInSucceeded
+from idp.events.outbox import enqueue
+from idp.kernel import context as kernel_context
+
+from . import authentication, browsers, gate, passwords, people, proofs
+from .destinations import is_local_path
+from .models import User
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+PROOF_KEY = "address_proof"
+CLIENT_ATTRIBUTE = "_signing_in_for"
+
+
+def sign_in(request: HttpRequest, user: User, *, continue_to: str, client_id: str | None = None, signup: bool = False) -> HttpResponse:
+    """Take a person whose password was right through the sign-in stages; answers with the next page.
+
+    Whoever was signed in here before, or had begun to, leaves nothing behind (hostile case BR-09).
+    """
+    adapter = get_adapter(request)
+    if SESSION_KEY in request.session and not (request.user.is_authenticated and request.user.pk == user.pk):
+        adapter.logout(request)
+    clear_login(request)
+    setattr(request, CLIENT_ATTRIBUTE, client_id)
+    login = Login(user=user, redirect_url=continue_to, email=user.email, signup=signup)
+    return perform_password_login(request, {}, login)
+
+
+def record_address(user: User) -> None:
+    """The account's address in allauth's table, verified or not; other rows of the person are allauth's own business."""
+    if user.email:
+        EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": user.email_verified, "primary": True})
+
+
+class VerifyAddressStage(LoginStage):
+    """Nobody gets in before the address is proved: a code is mailed and the sign-in starts again when it has come back."""
+
+    key = "verify_email"
+    urlname = "verify_email"
+
+    def handle(self) -> tuple[HttpResponseBase | None, bool]:
+        user = self.login.user
+        assert isinstance(user, User)
+        if gate.refusal(user) != "unverified":
+            return None, True
+        proof = proofs.begin_sign_in(user)
+        self.request.session[PROOF_KEY] = {"id": str(proof.pk), "continue": self.login.redirect_url}
+        return HttpResponseRedirect(reverse(self.urlname)), False
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Our answers to allauth's questions."""
+
+    def get_login_stages(self) -> list[str]:
+        return [f"{__name__}.{VerifyAddressStage.__name__}"]
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return bool(settings.IDP.signup == "open")
+
+    def pre_login(self, request: HttpRequest, user: AbstractBaseUser, **_: Any) -> HttpResponse | None:
+        assert isinstance(user, User)
+        if gate.refusal(user) == "disabled":
+            clear_login(request)
+            return self.respond_user_inactive(request, user)
+        return None
+
+    def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
+        return HttpResponseRedirect(reverse("account_disabled"))
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, *, redirect_url: str | None, **_: Any) -> HttpResponse:
+        assert isinstance(user, User)
+        response = HttpResponseRedirect(redirect_url or settings.LOGIN_REDIRECT_URL)
+        session = getattr(request, "op_session", None)
+        amr, sid = tuple(getattr(session, "amr", ())), getattr(session, "sid", None)
+        emit(SignInSucceeded(amr=amr, sid=sid, client_id=getattr(request, CLIENT_ATTRIBUTE, None)), person=user.pk)
+        browsers.remember(request, response, user)
+        return response
+
+    def add_message(self, *_: Any, **__: Any) -> None:
+        """Pages say what happened themselves; allauth's flash messages would only cost a cookie."""
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        # Trusted proxies are judged once, in kernel.middleware (hostile case PW-09).
+        return kernel_context.current().ip
+
+    def is_safe_url(self, url: str | None) -> bool:
+        return is_local_path(url)
+
+    # Passwords: the same door for every form of allauth and Django (PW-12).
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """`authentication.attempt` counts, exactly and in the database; allauth's own sliding window stays out of it."""
+
+    def clean_password(self, password: str, user: AbstractBaseUser | None = None) -> str:
+        passwords.validate(password, context=passwords.context_words(email=getattr(user, "email", None)))
+        return password
+
+    def set_password(self, user: AbstractBaseUser, password: str) -> None:
+        assert isinstance(user, User)
+        people.change_password(user, password)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Every mail of allauth: rendered here, sent from the outbox."""
+        message = self.render_mail(template_prefix, email, {"email": email, **context})
+        html = next((body for body, kind in getattr(message, "alternatives", []) if kind == "text/html"), "")
+        enqueue(receiver="mail", payload={"to": email, "subject": message.subject, "text": message.body, "html": html})
+
+    def format_email_subject(self, subject: str) -> str:
+        return f"[{settings.IDP.brand_name}] {subject}"
+
+
+class AuthenticationBackend(AllauthBackend):
+    """`django.contrib.auth.authenticate` by the same door as our pages, for whoever calls it (staff login, allauth's forms)."""
+
+    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
+        identifier = credentials.get("email") or credentials.get("username") or ""
+        password = credentials.get("password") or ""
+        if not identifier or not password:
+            return None
+        user = authentication.attempt(request, identifier=identifier, password=password).user
+        return user if user is not None and gate.refusal(user) is None else None

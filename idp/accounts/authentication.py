@@ -1,0 +1,118 @@
+"""May this password in? One door for signing in, proving oneself again and changing the password, so they share one budget (PW-12)."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from django.core.exceptions import ValidationError
+
+from idp.events import emit
+from idp.events.catalogue import AccountLocked, SignInFailed
+from idp.kernel import context, limits
+
+from . import browsers, lockout, passwords
+from .emails import canonical_email, lookup_key
+from .models import User
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+# Failures of one address, not attempts: a house full of people behind one address signs in freely.
+IP_LIMIT = 30
+IP_SECONDS = 300
+_NAME = "accounts.wrong_password.ip"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of a password: the person, or a reason. `retry_after` in seconds where waiting helps."""
+
+    user: User | None = None
+    refusal: Literal["", "wrong", "locked", "throttled"] = ""
+    retry_after: int = 0
+
+
+def attempt(
+    request: HttpRequest | None, *, password: str, identifier: str = "", user: User | None = None, client_id: str | None = None
+) -> Attempt:
+    """Judge one password, for what was typed as `identifier` or for a `user` who is known already.
+
+    Nobody learns from answer or time whether an identifier belongs to somebody: every evaluated attempt costs the same three
+    statements and one hash of today's price. Records every failure. Raises passwords.HashingBusy.
+    The person may still be refused afterwards: ask `gate`.
+    """
+    address = ip_key()
+    verdict = limits.peek(_NAME, address, limit=IP_LIMIT)
+    if not verdict.allowed:
+        return Attempt(refusal="throttled", retry_after=verdict.retry_after)
+    if user is None:
+        user = find(identifier)
+    # 128 characters is all that was ever hashed: a longer text cannot match, and is not hashed to find out (PW-14).
+    if passwords.too_long(password):
+        return _failed(address, "wrong", user=user, client_id=client_id)
+    reservation = lockout.reserve(_key(request, user, identifier))
+    if not reservation.allowed:
+        return _failed(address, "locked", user=user, client_id=client_id, retry_after=reservation.retry_after)
+    try:
+        matches = _matches(user, password)
+    except passwords.HashingBusy:
+        lockout.give_back(reservation.key)
+        raise
+    if user is not None and matches:
+        lockout.clear(reservation.key)
+        return Attempt(user=user)
+    if user is not None and reservation.is_last:
+        emit(AccountLocked(seconds=int(lockout.LOCK.total_seconds())), person=user.pk)
+    if reservation.is_last:
+        lockout.clean()
+    return _failed(address, "wrong", user=user, client_id=client_id)
+
+
+def find(identifier: str) -> User | None:
+    """The person with this e-mail address, in whatever spelling."""
+    try:
+        email = canonical_email(identifier)
+    except ValidationError:
+        # The same statement as for an address that could exist: time tells nothing.
+        email = ""
+    return User.objects.filter(email=email).first()
+
+
+def ip_key() -> str:
+    """The client's address as limits count it: an IPv6 customer owns a /64, not one address."""
+    text = context.current().ip
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
+    return text
+
+
+def _key(request: HttpRequest | None, user: User | None, identifier: str) -> bytes:
+    if user is None:
+        return lockout.unknown_key(lookup_key(identifier))
+    browser = browsers.known_as(request, user)
+    return lockout.browser_key(user.pk, browser) if browser else lockout.person_key(user.pk)
+
+
+def _matches(user: User | None, password: str) -> bool:
+    if user is None or not user.has_usable_password():
+        # The price of a hash, paid where there is none to compare with (PW-01; Django CVE-2024-39329).
+        User().set_password(password)
+        return False
+    return user.check_password(password)
+
+
+def _failed(
+    address: str, refusal: Literal["wrong", "locked"], *, user: User | None, client_id: str | None, retry_after: int = 0
+) -> Attempt:
+    limits.hit(_NAME, address, limit=IP_LIMIT, seconds=IP_SECONDS)
+    reason = "locked" if refusal == "locked" else "wrong_password" if user is not None else "unknown_identifier"
+    emit(SignInFailed(reason=reason, client_id=client_id), person=user.pk if user is not None else None)
+    return Attempt(refusal=refusal, retry_after=retry_after)

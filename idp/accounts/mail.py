@@ -1,0 +1,75 @@
+"""Mails about accounts: rendered where the request is, sent later from the outbox (hostile cases PW-03, EM-11, EM-17)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from idp.events.outbox import enqueue
+from idp.kernel import clock, context
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+def send(*, to: str, template: str, expires_at: datetime | None = None, **values: Any) -> None:
+    """Put `templates/mail/<template>` (subject, text and HTML) for `to` into the outbox, in the caller's transaction.
+
+    After `expires_at` it is not sent any more: the life of the code or link in it. Links start at the configured issuer, never at
+    what the request says (EM-11).
+    """
+    origin = context.current()
+    scope = {
+        "brand": settings.IDP.brand_name,
+        "issuer": settings.IDP.issuer,
+        "host": settings.IDP.issuer_host,
+        "help_url": settings.IDP.help_url,
+        "to": to,
+        "at": clock.now(),
+        "ip": origin.ip,
+        "device": device(origin.user_agent),
+        **values,
+    }
+    subject = " ".join(render_to_string(f"mail/{template}.subject.txt", scope).split())
+    payload = {
+        "to": to,
+        "subject": subject,
+        "text": render_to_string(f"mail/{template}.txt", scope).strip() + "\n",
+        "html": render_to_string(f"mail/{template}.html", scope),
+    }
+    enqueue(receiver="mail", payload=payload, expires_at=expires_at)
+
+
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def device(user_agent: str) -> str:
+    """A user agent in words, like "Firefox on Windows"; an empty text when it says nothing that we know.
+
+    Only our own words come out: what a stranger typed into a header must not reach somebody's mailbox.
+    """
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    if browser and system:
+        return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    return browser or system

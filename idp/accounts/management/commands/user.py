@@ -1,0 +1,156 @@
+"""`manage.py user create|show|set-password|disable|enable`: people, for the operator."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
+from django.db import transaction
+
+from idp.accounts import claims as standard
+from idp.accounts import gate, passwords, people
+from idp.accounts.emails import canonical_email
+from idp.accounts.models import User
+from idp.accounts.recovery import names
+from idp.kernel.commands import OperatorCommand
+
+MOST_CLAIMS = 64 * 1024
+
+
+class Command(OperatorCommand):
+    help = "Create, show, disable and enable people, and set their passwords."
+    subcommands: ClassVar[dict[str, tuple[str, str, str]]] = {
+        "create": ("Create a person.", "arguments_create", "create"),
+        "show": ("Show a person: state, address and claims.", "arguments_person", "show_person"),
+        "set-password": (
+            "Set a new password from standard input; ends sessions and refresh tokens.",
+            "arguments_set_password",
+            "set_password",
+        ),
+        "disable": ("Switch an account off: no sign-in and no token from now on; what is open ends.", "arguments_person", "disable"),
+        "enable": ("Switch an account on again.", "arguments_person", "enable"),
+    }
+
+    def arguments_create(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--email", required=True, help="the person's address, and what they sign in with")
+        parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input; without it there is none")
+        parser.add_argument("--verified", action="store_true", help="the address is known to be theirs")
+        parser.add_argument("--claims", metavar="FILE", help="JSON object of OpenID Connect standard claims; - reads standard input")
+
+    def arguments_person(self, parser: ArgumentParser) -> None:
+        parser.add_argument("person", metavar="PERSON", help="e-mail address or sub")
+
+    def arguments_set_password(self, parser: ArgumentParser) -> None:
+        self.arguments_person(parser)
+        parser.add_argument("--password-stdin", action="store_true", help="accepted for symmetry: it is always read from standard input")
+
+    def create(self, options: dict[str, Any]) -> dict[str, Any]:
+        if options["claims"] == "-" and options["password_stdin"]:
+            raise CommandError("Standard input holds either the password or the claims, not both.")
+        try:
+            email = canonical_email(options["email"])
+        except ValidationError as error:
+            raise CommandError(f"--email: {error.messages[0]}") from None
+        claims, updated_at = self._claims(options["claims"], email=email)
+        password = self._password(email=email, claims=claims) if options["password_stdin"] else None
+        try:
+            with transaction.atomic():
+                user = people.create(email=email, method="command", password=password, verified=options["verified"], claims=claims)
+                if updated_at is not None:
+                    User.objects.filter(pk=user.pk).update(updated_at=updated_at)
+        except people.EmailTaken:
+            raise CommandError("There is already a person with this address.") from None
+        return described(User.objects.get(pk=user.pk))
+
+    def show_person(self, options: dict[str, Any]) -> dict[str, Any]:
+        return described(find(options["person"]))
+
+    def set_password(self, options: dict[str, Any]) -> dict[str, Any]:
+        user = find(options["person"])
+        password = self._password(email=user.email, claims=user.claims)
+        try:
+            people.set_password(user, password)
+        except people.Overtaken:
+            raise CommandError("The password was changed at the same moment; nothing was done here. Run the command again.") from None
+        return described(user)
+
+    def disable(self, options: dict[str, Any]) -> dict[str, Any]:
+        user = find(options["person"])
+        people.disable(user)
+        return described(user)
+
+    def enable(self, options: dict[str, Any]) -> dict[str, Any]:
+        user = find(options["person"])
+        people.enable(user)
+        return described(user)
+
+    def _password(self, *, email: str | None, claims: dict[str, Any]) -> str:
+        password = self.read_secret("password")
+        found = passwords.problems(password, context=passwords.context_words(email=email, names=names(User(claims=claims))))
+        if found:
+            raise CommandError(f"The password is refused: {found[0]}")
+        return password
+
+    def _claims(self, source: str | None, *, email: str) -> tuple[dict[str, Any], datetime | None]:
+        if source is None:
+            return {}, None
+        try:
+            text = self.read_all() if source == "-" else _read(source)
+            found = json.loads(text)
+        except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not JSON"
+            raise CommandError(f"--claims: the file cannot be used: {reason}.") from None
+        if isinstance(found, dict) and isinstance(found.get("email"), str) and found["email"].casefold() == email:
+            del found["email"]  # the same thing said twice
+        try:
+            accepted = standard.validated(found)
+        except standard.ClaimError as error:
+            raise CommandError(f"--claims: {error}") from None
+        moment = accepted.pop("updated_at", None)
+        return accepted, datetime.fromtimestamp(moment, UTC) if moment is not None else None
+
+    def read_all(self) -> str:
+        import sys
+
+        return sys.stdin.read(MOST_CLAIMS)
+
+
+def _read(name: str) -> str:
+    path = Path(name)
+    if path.stat().st_size > MOST_CLAIMS:
+        raise ValueError
+    return path.read_text(encoding="utf-8")
+
+
+def find(text: str) -> User:
+    """The person with this `sub` or address. Raises CommandError."""
+    try:
+        user = User.objects.filter(pk=UUID(text)).first()
+    except ValueError:
+        try:
+            user = User.objects.filter(email=canonical_email(text)).first()
+        except ValidationError:
+            user = None
+    if user is None:
+        raise CommandError("There is no such person: give an e-mail address or a sub.")
+    return user
+
+
+def described(user: User) -> dict[str, Any]:
+    """What the operator sees of a person."""
+    return {
+        "sub": str(user.pk),
+        "email": user.email,
+        "email_verified": user.email_verified,
+        "active": user.is_active,
+        "state": gate.refusal(user) or "ok",
+        "has_password": user.has_usable_password(),
+        "created_at": user.date_joined.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "claims": {name: value for name, value in standard.standard_claims(user).items() if name not in ("email", "email_verified")},
+    }
