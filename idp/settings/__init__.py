@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .environment import ROOT, Environment
-from .safety import load
+from .safety import refuse_unsafe, with_development_defaults
 
-IDP: Environment = load()
+IDP: Environment = with_development_defaults(Environment())
+refuse_unsafe(IDP)
 
 BASE_DIR = ROOT
 DEBUG = False

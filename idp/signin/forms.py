@@ -1,0 +1,113 @@
+"""The forms of the sign-in pages. Labels and errors are sentences for the person; nothing repeats what was typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from idp.accounts import passwords
+from idp.accounts.emails import MAX_LENGTH, canonical_email
+
+LONGEST = _("This is longer than anything we accept.")
+
+
+class PasswordField(forms.CharField):
+    """Exactly what was typed: spaces stay, nothing is sent back. What is too long to be hashed is refused here (PW-14)."""
+
+    def __init__(self, *, autocomplete: str, **kwargs: Any) -> None:
+        widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, "maxlength": passwords.MAX_INPUT}, render_value=False)
+        super().__init__(strip=False, widget=widget, error_messages={"required": _("Enter your password.")}, **kwargs)
+
+    def clean(self, value: Any) -> str:
+        # NUL and over-long input never reach Django's own validators, which would look at all of it.
+        if isinstance(value, str) and passwords.too_long(value):
+            raise ValidationError(_("Use at most %(limit)d characters."), params={"limit": passwords.MAX_LENGTH}, code="too_long")
+        return super().clean(value)
+
+
+class EmailField(forms.CharField):
+    """An address in its canonical form."""
+
+    widget = forms.EmailInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(error_messages={"required": _("Enter your email address.")}, **kwargs)
+        self.widget.attrs["maxlength"] = MAX_LENGTH
+
+    def clean(self, value: Any) -> str:
+        if isinstance(value, str) and "\x00" in value:
+            raise ValidationError(_("Enter an email address, for example name@example.org."), code="invalid_email")
+        return canonical_email(super().clean(value))
+
+
+class LoginForm(forms.Form):
+    """Identifier and password on one page."""
+
+    login = forms.CharField(
+        label=_("Email"),
+        max_length=MAX_LENGTH,
+        error_messages={"required": _("Enter your email address."), "max_length": LONGEST},
+        widget=forms.TextInput(attrs={"autocomplete": "username webauthn", "inputmode": "email"}),
+    )
+    password = PasswordField(label=_("Password"), autocomplete="current-password")
+
+
+class SignUpForm(forms.Form):
+    """A new account."""
+
+    email = EmailField(label=_("Email"))
+    password = PasswordField(label=_("Password"), autocomplete="new-password")
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        passwords.validate(password, context=passwords.context_words(email=self.cleaned_data.get("email")))
+        return password
+
+
+class CodeForm(forms.Form):
+    """The six digits from the mail, however they are grouped."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=32,
+        error_messages={"required": _("Enter the code from the mail."), "max_length": _("The code has six digits.")},
+    )
+
+    def clean_code(self) -> str:
+        digits = "".join(character for character in self.cleaned_data["code"] if not character.isspace() and character != "-")
+        if len(digits) != 6 or not digits.isascii() or not digits.isdigit():
+            raise ValidationError(_("The code has six digits."), code="malformed")
+        return digits
+
+
+class EmailForm(forms.Form):
+    """Whose password was forgotten."""
+
+    email = EmailField(label=_("Email"))
+
+
+class NewPasswordForm(forms.Form):
+    """A new password after the mailbox was proved; the policy is applied where the person is known."""
+
+    password = PasswordField(label=_("New password"), autocomplete="new-password")
+
+
+class ChangePasswordForm(forms.Form):
+    """The current password and a new one."""
+
+    current = PasswordField(label=_("Current password"), autocomplete="current-password")
+    password = PasswordField(label=_("New password"), autocomplete="new-password")
+
+    def __init__(self, *args: Any, context: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._context = context
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        passwords.validate(password, context=self._context)
+        if passwords.normalise(password) == passwords.normalise(self.cleaned_data.get("current", "")):
+            raise ValidationError(_("This is your current password. Choose another one."), code="unchanged")
+        return password

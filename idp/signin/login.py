@@ -1,0 +1,101 @@
+"""Signing in: one page with identifier and password, and the choice of the account that is signed in already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from idp.accounts import authentication
+from idp.accounts.allauth import sign_in
+
+from .continuation import Continuation
+from .forms import LoginForm
+from .pages import after, handles_passwords, page, throttled, wait_words
+
+if TYPE_CHECKING:
+    from idp.accounts.authentication import Attempt
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@handles_passwords
+def login(request: HttpRequest) -> HttpResponseBase:
+    """`/login`: what to show is the paused request's `ask`; when done, it goes on where that says."""
+    continuation = Continuation(request)
+    if request.method == "POST":
+        return _continue_as(request, continuation) if "continue" in request.POST else _sign_in(request, continuation)
+    if continuation.is_lost:
+        return HttpResponseRedirect(continuation.url)
+    interaction = continuation.interaction
+    chosen = "switch" in request.GET  # the person came here on purpose: "use another account", "have an account?"
+    if interaction is not None and interaction.ask == "create" and not chosen:
+        return HttpResponseRedirect(continuation.along("/signup"))
+    if request.user.is_authenticated and not chosen:
+        if interaction is None:
+            return HttpResponseRedirect(continuation.url)
+        if interaction.ask == "select_account":
+            return page(request, "choose_account", continuation=continuation, person=request.user)
+        if not interaction.reauthenticate and interaction.ask != "login":
+            return HttpResponseRedirect(continuation.url)
+    return _show(request, continuation, LoginForm(initial={"login": _first_identifier(request, continuation)}))
+
+
+@require_safe
+def disabled(request: HttpRequest) -> HttpResponseBase:
+    """`/login/disabled`: the password was right and the account is switched off."""
+    return page(request, "disabled", continuation=Continuation(request), status=403)
+
+
+def _sign_in(request: HttpRequest, continuation: Continuation) -> HttpResponseBase:
+    form = LoginForm(request.POST)
+    if not form.is_valid():
+        return _show(request, continuation, form)
+    found = authentication.attempt(
+        request, identifier=form.cleaned_data["login"], password=form.cleaned_data["password"], client_id=continuation.client_id
+    )
+    if found.refusal == "throttled":
+        return throttled(request, continuation=continuation, retry_after=found.retry_after)
+    if found.user is None:
+        form.add_error("password", _refusal(found))
+        response = _show(request, continuation, form, status=429 if found.refusal == "locked" else 400)
+        if found.refusal == "locked":
+            response["Retry-After"] = str(found.retry_after)
+        return response
+    with transaction.atomic():
+        return sign_in(request, found.user, continue_to=continuation.url, client_id=continuation.client_id)
+
+
+def _continue_as(request: HttpRequest, continuation: Continuation) -> HttpResponseBase:
+    """The person chose the account that is signed in (prompt=select_account, OpenID Connect Core 3.1.2.1)."""
+    if not request.user.is_authenticated:
+        return HttpResponseRedirect(continuation.along("/login"))
+    if continuation.interaction is not None:
+        continuation.interaction.record(account=str(request.user.pk))
+    return HttpResponseRedirect(continuation.url)
+
+
+def _refusal(found: Attempt) -> str:
+    if found.refusal == "locked":
+        text = _("Too many wrong passwords. Try again in %(wait)s, or reset your password.")
+        return text % {"wait": wait_words(found.retry_after)}
+    # One sentence for an unknown person and for a wrong password (PW-01).
+    return _("Email or password is wrong. Check both, or reset your password.")
+
+
+def _first_identifier(request: HttpRequest, continuation: Continuation) -> str:
+    interaction = continuation.interaction
+    if interaction is None:
+        return ""
+    if interaction.reauthenticate and request.user.is_authenticated and "switch" not in request.GET:
+        return request.user.email or ""
+    return interaction.login_hint
+
+
+def _show(request: HttpRequest, continuation: Continuation, form: LoginForm, *, status: int = 200) -> HttpResponseBase:
+    interaction = continuation.interaction
+    again = interaction is not None and interaction.reauthenticate and request.user.is_authenticated
+    notice = after(request.GET.get("done", ""))
+    return page(request, "login", continuation=continuation, form=form, again=again, notice=notice, status=status)

@@ -1,0 +1,82 @@
+"""How a sign-in page answers: its template with the usual context, the right status, and pages for "wait" and "busy"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_post_parameters
+
+from idp.accounts.passwords import MIN_LENGTH, HashingBusy
+
+from .continuation import Continuation
+
+View = Callable[..., HttpResponseBase]
+
+
+def page(request: HttpRequest, template: str, *, continuation: Continuation, status: int = 200, **context: Any) -> HttpResponse:
+    """Render `signin/<template>.html`. A form with errors is a 400: nothing was done."""
+    form = context.get("form")
+    if status == 200 and form is not None and form.is_bound and form.errors:
+        status = 400
+    scope = {
+        "continuation": continuation,
+        "interaction": continuation.interaction,
+        "client": continuation.interaction.client if continuation.interaction is not None else None,
+        "fields": continuation.fields,
+        "login_url": continuation.along("/login"),
+        "switch_url": continuation.along("/login", switch="1"),
+        "signup_url": continuation.along("/signup"),
+        "forgot_url": continuation.along("/password/forgot"),
+        "signup_open": settings.IDP.signup == "open",
+        "password_hint": _("At least %(limit)d characters. A few unrelated words are easy to remember.") % {"limit": MIN_LENGTH},
+        **context,
+    }
+    return render(request, f"signin/{template}.html", scope, status=status)
+
+
+def throttled(request: HttpRequest, *, continuation: Continuation, retry_after: int) -> HttpResponse:
+    """Too many attempts from one place (429, RFC 6585 4): says how long to wait, and leads back."""
+    response = page(
+        request, "throttled", continuation=continuation, status=429, wait=wait_words(retry_after), back_url=continuation.along(request.path)
+    )
+    response["Retry-After"] = str(max(1, retry_after))
+    return response
+
+
+def wait_words(seconds: int) -> str:
+    """So many seconds, in words, rounded up."""
+    if seconds < 60:
+        return ngettext("%(count)d second", "%(count)d seconds", seconds) % {"count": max(1, seconds)}
+    minutes = -(-seconds // 60)
+    return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
+
+
+def handles_passwords(view: View) -> View:
+    """For every view that takes a password: it stays out of error reports, and a machine too busy to hash it answers 503."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except HashingBusy:
+            response = render(request, "503.html", status=503)
+            response["Retry-After"] = "5"
+            return response
+
+    return sensitive_post_parameters()(guarded)
+
+
+def after(text: str) -> str:
+    """The sentence a page shows when it is reached with `?done=<word>`; unknown words show nothing (never an echo)."""
+    return {
+        "reset": _("Your password is changed. Sign in with the new one."),
+        "verified": _("Your address is verified."),
+        "registered": _("There is already an account with this address. Sign in, or reset the password."),
+    }.get(text, "")

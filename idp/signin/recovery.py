@@ -1,0 +1,84 @@
+"""A forgotten password: ask for the link, open it, choose a new password."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from idp.accounts import people, recovery
+from idp.accounts.authentication import ip_key
+from idp.accounts.destinations import is_local_path
+from idp.kernel import limits
+
+from .continuation import Continuation
+from .forms import EmailForm, NewPasswordForm
+from .pages import handles_passwords, page, throttled
+
+IP_LIMIT = 20
+IP_SECONDS = 600
+TOKEN_KEY = "recovery_token"
+BACK_KEY = "recovery_back"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def forgot(request: HttpRequest) -> HttpResponseBase:
+    """`/password/forgot`: the answer never depends on whether there is an account (PW-03, EM-12)."""
+    continuation = Continuation(request)
+    if request.method != "POST":
+        hint = continuation.interaction.login_hint if continuation.interaction is not None else ""
+        return page(request, "password_forgot", continuation=continuation, form=EmailForm(initial={"email": hint}))
+    form = EmailForm(request.POST)
+    if not form.is_valid():
+        return page(request, "password_forgot", continuation=continuation, form=form)
+    verdict = limits.hit("signin.recovery.ip", ip_key(), limit=IP_LIMIT, seconds=IP_SECONDS)
+    if not verdict.allowed:
+        return throttled(request, continuation=continuation, retry_after=verdict.retry_after)
+    recovery.request_link(form.cleaned_data["email"])
+    if continuation.fields:
+        # The link opens in a new tab; the app that waits is found again through this browser's session.
+        request.session[BACK_KEY] = continuation.along("/login")
+    return HttpResponseRedirect(continuation.along("/password/forgot/sent"))
+
+
+@require_safe
+def sent(request: HttpRequest) -> HttpResponseBase:
+    """`/password/forgot/sent`: what to do now, for everybody alike."""
+    return page(request, "password_sent", continuation=Continuation(request))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@handles_passwords
+def reset(request: HttpRequest) -> HttpResponseBase:
+    """`/password/reset`: opening the link changes nothing (EM-01); at the first hit its token leaves the address bar (EM-16)."""
+    continuation = Continuation(request)
+    token = request.GET.get("token")
+    if token is not None and request.method != "POST":
+        request.session[TOKEN_KEY] = token[: recovery.LONGEST_TOKEN]
+        return HttpResponseRedirect("/password/reset")
+    held = request.session.get(TOKEN_KEY, "")
+    user = recovery.person_of(held) if held else None
+    if user is None:
+        return page(request, "password_link_gone", continuation=continuation, status=400)
+    if request.method != "POST":
+        return page(request, "password_reset", continuation=continuation, form=NewPasswordForm(), person=user)
+    form = NewPasswordForm(request.POST)
+    if not form.is_valid():
+        return page(request, "password_reset", continuation=continuation, form=form, person=user)
+    try:
+        recovery.complete(held, form.cleaned_data["password"])
+    except ValidationError as error:
+        form.add_error("password", error)
+        return page(request, "password_reset", continuation=continuation, form=form, person=user)
+    except people.Overtaken:
+        return page(request, "password_link_gone", continuation=continuation, status=400)
+    del request.session[TOKEN_KEY]
+    # It never signs in by itself: whoever holds the mailbox still passes every stage of a sign-in (EM-04, EM-10).
+    back = request.session.pop(BACK_KEY, "")
+    target = back if is_local_path(back) else "/login"
+    return HttpResponseRedirect(f"{target}{'&' if '?' in target else '?'}done=reset")
+
+
+def well_known(request: HttpRequest) -> HttpResponseBase:
+    """`/.well-known/change-password` (W3C "A Well-Known URL for Changing Passwords")."""
+    return HttpResponseRedirect("/account/password")

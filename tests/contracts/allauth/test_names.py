@@ -1,0 +1,56 @@
+"""Every name of allauth that `idp/accounts/allauth.py` leans on: a new release that moves one fails here, not at somebody's sign-in."""
+
+from __future__ import annotations
+
+import inspect
+
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from allauth.account.auth_backends import AuthenticationBackend
+from allauth.account.internal.flows.login import get_authentication_records, perform_password_login
+from allauth.account.internal.stagekit import clear_login
+from allauth.account.models import EmailAddress, Login
+from allauth.account.stages import LoginStage, LoginStageController
+
+from idp.accounts import allauth as seam
+
+
+def parameters(function):
+    return list(inspect.signature(function).parameters)
+
+
+def test_the_pipeline():
+    assert parameters(perform_password_login) == ["request", "credentials", "login"]
+    assert parameters(clear_login) == ["request"]
+    assert parameters(get_authentication_records) == ["request", "user"]
+    assert {"user", "redirect_url", "signup", "email", "email_verification", "state"} <= set(parameters(Login))
+
+
+def test_the_stages():
+    assert parameters(LoginStage.handle) == ["self"]
+    assert {"controller", "request", "login"} <= set(parameters(LoginStage.__init__))
+    assert callable(LoginStageController.enter)
+    stage = seam.VerifyAddressStage(LoginStageController(None, Login()), None, Login())
+    assert stage.login is not None
+
+
+def test_every_answer_of_the_adapter_overrides_a_question():
+    own = {name for name, value in vars(seam.AccountAdapter).items() if inspect.isfunction(value)}
+    assert own <= set(dir(DefaultAccountAdapter))
+    assert get_adapter().__class__ is seam.AccountAdapter
+
+
+def test_the_signatures_that_allauth_calls():
+    for name in ("pre_login", "post_login"):
+        theirs = set(parameters(getattr(DefaultAccountAdapter, name)))
+        assert {"email_verification", "signal_kwargs", "email", "signup", "redirect_url"} <= theirs
+    assert parameters(DefaultAccountAdapter.send_mail) == ["self", "template_prefix", "email", "context"]
+    assert parameters(DefaultAccountAdapter.pre_authenticate) == ["self", "request", "credentials"]
+    assert parameters(DefaultAccountAdapter.set_password) == ["self", "user", "password"]
+    assert parameters(DefaultAccountAdapter.clean_password)[:3] == ["self", "password", "user"]
+    assert parameters(DefaultAccountAdapter.is_open_for_signup) == ["self", "request"]
+    assert parameters(DefaultAccountAdapter.get_login_stages) == ["self"]
+
+
+def test_the_backend_and_the_addresses():
+    assert issubclass(seam.AuthenticationBackend, AuthenticationBackend)
+    assert {"user", "email", "verified", "primary"} <= {field.name for field in EmailAddress._meta.get_fields()}
