@@ -29,6 +29,7 @@ def _sqlite(path: str) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
+        "CONN_MAX_AGE": None,  # opening the file and its WAL for every request would cost more than the request
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",  # take the write lock first: no deadlock on upgrade, one writer at a time
             "timeout": 20,

@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from idp.oidc.border import refused
 from idp.oidc.border.http import HttpIn, HttpOut
+from idp.oidc.border.safely import respond_safely
 from idp.oidc.discovery import endpoint as discovery
 from idp.oidc.dot import views as engine
 from idp.oidc.introspection import endpoint as introspection
@@ -30,7 +31,7 @@ def _through(respond: Callable[[HttpIn], HttpOut], request: HttpRequest) -> Http
     except (RequestDataTooBig, UnreadablePostError):
         error = OAuthError(refusals.REQUEST_TOO_LARGE)
         return refused.as_json(error, endpoint=request.path.strip("/"), arrived={}).as_django()
-    return respond(arrived).as_django()
+    return respond_safely(respond, arrived).as_django()
 
 
 # Back-channel endpoints authenticate by what is in the request, never by a cookie: no CSRF.
