@@ -14,6 +14,8 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from idp.events import outbox
+
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 20
@@ -23,6 +25,8 @@ class Embedded:
     """One worker (solo pool) and one beat. Starts after a fork, in the process that serves."""
 
     def __init__(self) -> None:
+        # Django's checks ran when the server started; the worker would run them a second time.
+        os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
         from celery.beat import Service
         from celery.worker import WorkController
 
@@ -46,8 +50,13 @@ class Embedded:
         ]
 
     def start(self) -> None:
+        from celery import signals
+
+        # Celery's Django fix-up listens: it closes the thread's database connections around each task, as after a request.
+        signals.worker_init.send(sender=self.worker)
         for thread in self.threads:
             thread.start()
+        outbox.publish_wake_up()  # what the process before us left behind does not wait for the first sweep
 
     def stop(self, *, seconds: float = STOP_SECONDS) -> None:
         """Take no new task and let the running one finish, for at most `seconds`. What is left, the outbox has.
