@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -22,13 +23,20 @@ def person(user_id: UUID) -> User | None:
 def from_row(row: Sequence[Any]) -> User:
     """A `User` from the values of `COLUMNS`, for statements that join the table themselves."""
     user_id, email, verified_at, is_active, epoch, claims, updated_at = row
-    values = (
-        db.as_uuid(user_id),
-        email,
-        None if verified_at is None else db.as_time(verified_at),
-        bool(is_active),
-        epoch,
-        db.as_json(claims),
-        db.as_time(updated_at),
-    )
-    return User.from_db("default", COLUMNS, values)
+    values = {
+        "id": db.as_uuid(user_id),
+        "email": email,
+        "email_verified_at": None if verified_at is None else db.as_time(verified_at),
+        "is_active": bool(is_active),
+        "credential_epoch": epoch,
+        "claims": db.as_json(claims),
+        "updated_at": db.as_time(updated_at),
+    }
+    # `from_db` pairs values with the model's fields in the order in which the model declares them, whatever names it is given.
+    names = _in_order()
+    return User.from_db("default", names, [values[name] for name in names])
+
+
+@cache
+def _in_order() -> list[str]:
+    return [field.attname for field in User._meta.concrete_fields if field.attname in COLUMNS]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from .environment import ROOT, Environment
-from .safety import refuse_unsafe, with_development_defaults
+from .safety import load
 
-IDP: Environment = with_development_defaults(Environment())
-refuse_unsafe(IDP)
+IDP: Environment = load()
 
 BASE_DIR = ROOT
 DEBUG = False

@@ -37,13 +37,22 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: the schedule is th
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "deliver what is due": {"task": "idp.notifications.tasks.deliver_due", "schedule": 15.0, "options": {"expires": 15}},
+    "sign of life": {"task": "idp.operations.tasks.beat_heart", "schedule": 30.0, "options": {"expires": 30}},
     "clean up": {"task": "idp.notifications.tasks.clean_up", "schedule": 60.0, "options": {"expires": 60}},
+    "replace signing keys that are due": {"task": "idp.oidc.tasks.rotate_due_keys", "schedule": 600.0, "options": {"expires": 600}},
 }
 
 # Each deletes (or empties) one bounded batch of expired rows and returns how many; beat calls them every minute until 0.
 CLEANERS = [
     "idp.notifications.cleaning.empty_expired_payloads",
     "idp.notifications.cleaning.delete_finished_deliveries",
+    "idp.kernel.limits.clean",
+    "idp.interactions.paused.delete_expired",
+    "idp.sessions.delete_expired",
+    "idp.oidc.issuance.codes.delete_expired",
+    "idp.oidc.issuance.families.delete_expired",
+    "idp.oidc.revocation.denied.delete_expired",
+    "idp.oidc.explain.record.delete_expired",
 ]
 
 # A worker that claimed a row and died: the row comes due again after so long. Longer than any receiver may take (each has its

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from .environment import Environment
 
@@ -105,11 +105,30 @@ def _issuer_problems(env: Environment) -> list[str]:
     return []
 
 
+class SettingsRefused(ImproperlyConfigured):
+    """The process may not start; `problems` holds one sentence per reason, which names variables and shows no value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("Kairos ID refuses to start:\n  - " + "\n  - ".join(problems))
+        self.problems = problems
+
+
+def load() -> Environment:
+    """The settings of this process. Raises SettingsRefused."""
+    try:
+        env = with_development_defaults(Environment())
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        raise SettingsRefused([f"IDP_{str(detail['loc'][0]).upper()} is wrong: {detail['msg']}." for detail in details]) from None
+    refuse_unsafe(env)
+    return env
+
+
 def refuse_unsafe(env: Environment) -> None:
-    """Raise ImproperlyConfigured that lists every problem."""
+    """Raise SettingsRefused that lists every problem."""
     found = problems(env, os.environ)
     if found:
-        raise ImproperlyConfigured("Kairos ID refuses to start:\n  - " + "\n  - ".join(found))
+        raise SettingsRefused(found)
 
 
 def with_development_defaults(env: Environment) -> Environment:

@@ -46,8 +46,11 @@ def rotate(*algorithms: str, immediately: bool = False) -> list[SigningKey]:
 def rotate_due() -> list[SigningKey]:
     """Rotate what is older than the configured number of days; run by schedule."""
     oldest = now() - timedelta(days=settings.IDP.key_rotation_days)
-    due = SigningKey.objects.filter(retires_at=None, activates_at__lt=oldest).order_by().values_list("algorithm", flat=True).distinct()
-    return rotate(*due) if due else []
+    with transaction.atomic():
+        # Two schedulers may run this at once: the second waits here, then finds the keys of the first and has nothing to do.
+        old = SigningKey.objects.select_for_update().filter(retires_at=None, activates_at__lt=oldest)
+        due = sorted({key.algorithm for key in old})
+        return rotate(*due) if due else []
 
 
 def withdraw(kid: str) -> bool:
@@ -70,6 +73,8 @@ def grace() -> timedelta:
 
 
 def _make(algorithm: str, *, publish_first: bool) -> SigningKey:
+    if not SigningKey.objects.filter(algorithm=algorithm, activates_at__lte=now(), retires_at=None).exists():
+        publish_first = False  # nothing signs yet: nobody's cached key set can be too old
     private = jose.generate(algorithm)
     public = jose.public_jwk(private, algorithm)
     moment = now()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +27,18 @@ def test_every_entry_of_the_tables_exists(settings: Any) -> None:
         assert callable(import_string(path))
 
 
-def test_every_scheduled_task_exists(settings: Any) -> None:
+def test_every_function_that_deletes_what_expired_is_in_the_table(settings: Any) -> None:
+    source = Path(settings.BASE_DIR) / "idp"
+    found = set()
+    for path in source.rglob("*.py"):
+        if re.search(r"^def delete_expired\b", path.read_text(), re.MULTILINE):
+            module = ".".join(path.relative_to(source.parent).with_suffix("").parts).removesuffix(".__init__")
+            found.add(f"{module}.delete_expired")
+    assert found - set(settings.CLEANERS) == set(), "nobody calls them: add them to CLEANERS in idp/settings/background.py"
+
+
+def test_every_scheduled_task_exists(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELERY_SKIP_CHECKS", "1")  # Django's checks have tests of their own
     app = import_string(settings.TASK_APP)
     app.loader.import_default_modules()
     for name, entry in settings.CELERY_BEAT_SCHEDULE.items():
