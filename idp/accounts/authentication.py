@@ -65,8 +65,6 @@ def attempt(
         return Attempt(user=user)
     if user is not None and reservation.is_last:
         emit(AccountLocked(seconds=int(lockout.LOCK.total_seconds())), person=user.pk)
-    if reservation.is_last:
-        lockout.clean()
     return _failed(address, "wrong", user=user, client_id=client_id)
 
 

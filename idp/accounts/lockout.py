@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 LIMIT = 5
 LOCK = timedelta(minutes=15)
-CLEAN_AT_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +96,14 @@ def give_back(key: bytes) -> None:
         )
 
 
-def clean() -> int:
-    """Delete some counts that no longer matter, at most `CLEAN_AT_MOST`; returns how many."""
+def delete_expired(limit: int = 500) -> int:
+    """Remove one bounded batch of counts that no longer matter; returns how many."""
     from .models import GuessCounter
 
-    old = list(GuessCounter.objects.filter(last_at__lt=clock.now() - 2 * LOCK).values_list("pk", flat=True)[:CLEAN_AT_MOST])
+    old = clock.now() - 2 * LOCK
+    keys = list(GuessCounter.objects.filter(last_at__lt=old).values_list("pk", flat=True)[:limit])
     # The age is asked again: a count that came back to life between the two statements stays.
-    return GuessCounter.objects.filter(pk__in=old, last_at__lt=clock.now() - 2 * LOCK).delete()[0] if old else 0
+    return GuessCounter.objects.filter(pk__in=keys, last_at__lt=old).delete()[0] if keys else 0
 
 
 def _seconds_left(key: bytes, now: datetime) -> int:

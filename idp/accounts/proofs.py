@@ -34,7 +34,6 @@ TRIES = 3
 MOST_SENT = 5
 PATIENCE = (60, 120, 300, 600)  # seconds before the second, third, … mail
 KEPT = timedelta(hours=2)
-CLEAN_AT_MOST = 200
 # Mails to one address, whoever asks: enough for a person who mistypes, too few to flood a stranger's mailbox.
 ADDRESS_LIMIT = 6
 ADDRESS_SECONDS = 3600
@@ -122,7 +121,7 @@ def resend(proof: AddressProof) -> bool:
     return bool(claimed)
 
 
-def delete_expired(limit: int = CLEAN_AT_MOST) -> int:
+def delete_expired(limit: int = 500) -> int:
     """Remove one bounded batch of proofs that nobody can use any more; returns how many."""
     old = list(AddressProof.objects.filter(expires_at__lt=clock.now() - KEPT).values_list("pk", flat=True)[:limit])
     return AddressProof.objects.filter(pk__in=old).delete()[0] if old else 0
@@ -149,8 +148,6 @@ def _new(purpose: AddressProof.Purpose, email: str, *, user: User | None) -> Add
 
 
 def _save_and_send(proof: AddressProof) -> None:
-    if secrets.randbelow(20) == 0:
-        delete_expired()
     allowed = limits.hit("accounts.proof.address", proof.email, limit=ADDRESS_LIMIT, seconds=ADDRESS_SECONDS).allowed
     code = _new_code()
     proof.code = _digest(proof.pk, code)

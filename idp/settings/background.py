@@ -53,6 +53,8 @@ CLEANERS = [
     "idp.oidc.issuance.families.delete_expired",
     "idp.oidc.revocation.denied.delete_expired",
     "idp.oidc.explain.record.delete_expired",
+    "idp.accounts.proofs.delete_expired",
+    "idp.accounts.lockout.delete_expired",
 ]
 
 # A worker that claimed a row and died: the row comes due again after so long. Longer than any receiver may take (each has its

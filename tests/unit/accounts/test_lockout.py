@@ -70,5 +70,5 @@ def test_old_counts_leave_in_batches():
     with time_machine.travel(now - timedelta(hours=1), tick=False):
         lockout.reserve(KEY)
     lockout.reserve(b"o" * 32)
-    assert lockout.clean() == 1
+    assert lockout.delete_expired() == 1
     assert GuessCounter.objects.count() == 1
