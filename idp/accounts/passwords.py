@@ -60,8 +60,8 @@ def problems(password: str, *, context: tuple[str, ...] = ()) -> list[str]:
         missing = MIN_LENGTH - len(text)
         return [
             ngettext(
-                "Use at least %(limit)d characters: %(missing)d more is needed. A few unrelated words are easy to remember.",
-                "Use at least %(limit)d characters: %(missing)d more are needed. A few unrelated words are easy to remember.",
+                "Use at least %(limit)d characters: %(missing)d more is needed.",
+                "Use at least %(limit)d characters: %(missing)d more are needed.",
                 missing,
             )
             % {"limit": MIN_LENGTH, "missing": missing}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from idp.interactions.paused import Interaction
 
 
+RESUME = "/authorize/resume?interaction="
 ID = re.compile(r"[A-Za-z0-9_-]{1,43}")
 
 
@@ -55,7 +56,7 @@ class Continuation:
     def url(self) -> str:
         """Where to go when the step is done."""
         if self.interaction_id:
-            return f"/authorize/resume?interaction={self.interaction_id}"
+            return f"{RESUME}{self.interaction_id}"
         return self.next or settings.LOGIN_REDIRECT_URL
 
     @property
@@ -77,3 +78,11 @@ class Continuation:
             return None
         value = self.interaction.parameters.get("client_id")
         return value if isinstance(value, str) else None
+
+
+def fields_of(url: str) -> list[tuple[str, str]]:
+    """The fields that lead to `url` again, which was the `url` of a continuation."""
+    interaction_id = url.removeprefix(RESUME) if url.startswith(RESUME) else ""
+    if ID.fullmatch(interaction_id):
+        return [("interaction", interaction_id)]
+    return [("next", url)] if is_local_path(url) and url != settings.LOGIN_REDIRECT_URL else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from idp.accounts.destinations import is_local_path
 from idp.accounts.models import AddressProof
 from idp.kernel import clock, limits
 
-from .continuation import Continuation
+from .continuation import Continuation, fields_of
 from .forms import CodeForm, SignUpForm
 from .pages import handles_passwords, page, throttled, wait_words
 
@@ -61,7 +62,12 @@ def verify(request: HttpRequest) -> HttpResponseBase:
             return HttpResponseRedirect(continuation.url)
         return page(request, "verify_gone", continuation=continuation, status=400)
     if request.method != "POST":
-        return _show(request, continuation, proof, CodeForm(initial={"code": _digits(request.GET.get("code", ""))}))
+        code = _digits(request.GET.get("code", ""))
+        carried = fields_of(pending.get("continue", ""))
+        if carried and not continuation.fields:
+            # The link in the mail does not know which app waits; this browser does.
+            return HttpResponseRedirect("/signup/verify?" + urlencode([*carried, *([("code", code)] if code else [])]))
+        return _show(request, continuation, proof, CodeForm(initial={"code": code}))
     form = CodeForm(request.POST)
     if not form.is_valid():
         return _show(request, continuation, proof, form)
