@@ -27,25 +27,23 @@ def consent(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(resume)  # the dispatcher knows what comes next
     wish = _wish(interaction.outcomes["wish"])
     if request.method == "POST":
-        if interaction.outcomes.get("wish_of") != str(session.user_id):
+        if interaction.outcomes.get("wish_of") != str(session.person.pk):
             return HttpResponseRedirect(resume)
         if request.POST.get("decision") == "allow":
             client_id = str(interaction.parameters["client_id"])
-            agreement.give(user=session.user, client_id=client_id, client_name=interaction.client.name, wish=wish)
-            interaction.record(consented=str(session.user_id))
+            agreement.give(user=session.person, client_id=client_id, client_name=interaction.client.name, wish=wish)
+            interaction.record(consented=str(session.person.pk))
         else:
-            agreement.deny(user=session.user, client_id=str(interaction.parameters["client_id"]), scopes=wish.scopes)
-            interaction.record(denied=str(session.user_id))
+            agreement.deny(user=session.person, client_id=str(interaction.parameters["client_id"]), scopes=wish.scopes)
+            interaction.record(denied=str(session.person.pk))
         return HttpResponseRedirect(interaction.resume_url, status=303)
     return render(
         request,
         "consent/consent.html",
         {
             "interaction": interaction,
-            "items": wording.items(
-                scopes=wish.scopes, claims=wish.claims, resources=wish.resources, about=standard_claims(session.user)
-            ),
-            "person": str(session.user),
+            "items": wording.items(scopes=wish.scopes, claims=wish.claims, resources=wish.resources, about=standard_claims(session.person)),
+            "person": str(session.person),
             "destination": urlsplit(str(interaction.parameters.get("redirect_uri", ""))).hostname or "",
             "account_switch_url": f"/login?interaction={interaction.id}&switch=1",
         },

@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 from django.urls import get_resolver
+from django.utils.module_loading import import_string
 
 from idp.operations import embedded
 
@@ -69,7 +70,7 @@ def load() -> Callable[..., Any]:
     for name in list(os.environ):
         if name not in KEPT_VARIABLES:
             del os.environ[name]
-    from idp.wsgi import application
+    application: Callable[..., Any] = import_string(settings.WSGI_APPLICATION)
 
     if settings.IDP.embedded:
         beside = embedded.start()

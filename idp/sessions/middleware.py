@@ -31,7 +31,7 @@ class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
 
     def process_request(self, request: HttpRequest) -> None:
         request.op_session = SimpleLazyObject(lambda: _signed_in(request))  # type: ignore[attr-defined]
-        request.user = SimpleLazyObject(lambda: _user(request))
+        request.user = SimpleLazyObject(lambda: _user(request))  # type: ignore[assignment]
 
 
 def _user(request: HttpRequest) -> Any:

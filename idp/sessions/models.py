@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.db import models
 
 from idp.kernel.clock import now
+
+if TYPE_CHECKING:
+    from idp.accounts.models import User
 
 
 class BrowserSession(models.Model):
@@ -33,3 +39,15 @@ class BrowserSession(models.Model):
 
     def __str__(self) -> str:
         return f"session {self.sid or self.pk}"
+
+    @property
+    def person(self) -> User:
+        """The person of a signed-in session (`sessions.current` returns no other)."""
+        assert self.user is not None
+        return self.user
+
+    @property
+    def authenticated_at(self) -> datetime:
+        """`auth_time` of a signed-in session."""
+        assert self.auth_time is not None
+        return self.auth_time

@@ -71,7 +71,7 @@ class SessionStore(SessionBase):
 
     def cycle_key(self) -> None:
         """A new cookie value for the same row (session fixation); written with the next save."""
-        self._get_session()
+        self.keys()  # what it holds moves along, so it must be loaded
         self._session_key = secret_token(32)
         self.modified = True
 
@@ -90,7 +90,7 @@ class SessionStore(SessionBase):
         return BrowserSession(expires_at=now() + timedelta(seconds=settings.IDP.session_absolute_seconds))
 
     def save(self, must_create: bool = False) -> None:
-        encoded = self.encode(self._get_session(no_load=must_create))
+        encoded = self.encode(dict(self.items()))
         if self.session_key is None:
             self._session_key = secret_token(32)
         if self.row is None:

@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,21 +15,24 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_id', models.CharField(max_length=255)),
-                ('client_name', models.CharField(max_length=100)),
-                ('scopes', models.JSONField(default=list)),
-                ('claims', models.JSONField(default=list)),
-                ('resources', models.JSONField(default=list)),
-                ('given_at', models.DateTimeField(default=idp.kernel.clock.now)),
-                ('changed_at', models.DateTimeField(default=idp.kernel.clock.now)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("client_id", models.CharField(max_length=255)),
+                ("client_name", models.CharField(max_length=100)),
+                ("scopes", models.JSONField(default=list)),
+                ("claims", models.JSONField(default=list)),
+                ("resources", models.JSONField(default=list)),
+                ("given_at", models.DateTimeField(default=idp.kernel.clock.now)),
+                ("changed_at", models.DateTimeField(default=idp.kernel.clock.now)),
+                (
+                    "user",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="consents", to=settings.AUTH_USER_MODEL),
+                ),
             ],
             options={
-                'db_table': 'consent_consent',
-                'constraints': [models.UniqueConstraint(fields=('user', 'client_id'), name='one_consent_per_person_and_client')],
+                "db_table": "consent_consent",
+                "constraints": [models.UniqueConstraint(fields=("user", "client_id"), name="one_consent_per_person_and_client")],
             },
         ),
     ]

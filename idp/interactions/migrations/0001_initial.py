@@ -5,29 +5,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='InteractionRow',
+            name="InteractionRow",
             fields=[
-                ('id', models.CharField(max_length=43, primary_key=True, serialize=False)),
-                ('browser', models.BinaryField(max_length=32)),
-                ('parameters', models.JSONField()),
-                ('card', models.JSONField(default=dict)),
-                ('ask', models.CharField(max_length=20)),
-                ('reauthenticate', models.BooleanField(default=False)),
-                ('outcomes', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(default=idp.kernel.clock.now)),
-                ('expires_at', models.DateTimeField(db_index=True)),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
+                ("id", models.CharField(max_length=43, primary_key=True, serialize=False)),
+                ("browser", models.BinaryField(max_length=32)),
+                ("parameters", models.JSONField()),
+                ("card", models.JSONField(default=dict)),
+                ("ask", models.CharField(max_length=20)),
+                ("reauthenticate", models.BooleanField(default=False)),
+                ("outcomes", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(default=idp.kernel.clock.now)),
+                ("expires_at", models.DateTimeField(db_index=True)),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'db_table': 'interactions_interaction',
+                "db_table": "interactions_interaction",
             },
         ),
     ]

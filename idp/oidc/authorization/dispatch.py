@@ -63,7 +63,7 @@ def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: In
     if reason.ask == "consent" and session is not None:
         wish = situation.wish
         stored = {"scopes": sorted(wish.scopes), "claims": sorted(wish.claims), "resources": sorted(wish.resources)}
-        interaction.record(wish=stored, wish_of=str(session.user_id))
+        interaction.record(wish=stored, wish_of=str(session.person.pk))
     return AskPerson(interaction.page_url())
 
 
@@ -75,12 +75,11 @@ def card(client: ClientPolicy) -> ClientCard:
 
 
 def _grant(wanted: AuthorizationRequest, session: BrowserSession) -> CodeGrant:
-    assert session.auth_time is not None
     hinted = wanted_subject(wanted)
-    assert hinted is None or hinted == subject_for(wanted.client, session.user_id)
+    assert hinted is None or hinted == subject_for(wanted.client, session.person.pk)
     return CodeGrant(
         client_pk=wanted.client.pk,
-        user_id=session.user_id,
+        user_id=session.person.pk,
         redirect_uri=wanted.target.redirect_uri,
         redirect_uri_sent=wanted.target.redirect_uri_sent,
         scopes=wanted.scopes,
@@ -88,6 +87,6 @@ def _grant(wanted: AuthorizationRequest, session: BrowserSession) -> CodeGrant:
         nonce=wanted.nonce,
         claims=dict(wanted.claims),
         code_challenge=wanted.code_challenge,
-        authentication=Authentication(session.auth_time, session.acr, tuple(session.amr), session.sid),
+        authentication=Authentication(session.authenticated_at, session.acr, tuple(session.amr), session.sid),
         epoch=session.epoch,
     )

@@ -32,15 +32,15 @@ class Situation:
     @property
     def proved_afresh(self) -> bool:
         """The person has authenticated since this very request was first seen."""
-        if self.session is None or self.interaction is None or self.session.auth_time is None:
+        if self.session is None or self.interaction is None:
             return False
-        return self.session.auth_time >= self.interaction.created_at
+        return self.session.authenticated_at >= self.interaction.created_at
 
     def outcome(self, name: str) -> bool:
         """Whether a step of this interaction recorded `name` for the person who is signed in now (hostile case BR-09)."""
         if self.session is None or self.interaction is None:
             return False
-        return self.interaction.outcomes.get(name) == str(self.session.user_id)
+        return self.interaction.outcomes.get(name) == str(self.session.person.pk)
 
     @property
     def wish(self) -> Wish:
@@ -80,15 +80,15 @@ def login_asked(s: Situation) -> bool:
 
 def too_long_ago(s: Situation) -> bool:
     # OIDC Core 3.1.2.1: max_age in seconds since the person actively authenticated.
-    if s.request.max_age is None or s.proved_afresh or s.session is None or s.session.auth_time is None:
+    if s.request.max_age is None or s.proved_afresh or s.session is None:
         return False
-    return s.now - s.session.auth_time > timedelta(seconds=s.request.max_age)
+    return s.now - s.session.authenticated_at > timedelta(seconds=s.request.max_age)
 
 
 def somebody_else(s: Situation) -> bool:
     # OIDC Core 3.1.2.1 (id_token_hint), 5.5.1 (claims.id_token.sub).
     wanted = wanted_subject(s.request)
-    return wanted is not None and s.session is not None and wanted != subject_for(s.request.client, s.session.user_id)
+    return wanted is not None and s.session is not None and wanted != subject_for(s.request.client, s.session.person.pk)
 
 
 def consent_asked(s: Situation) -> bool:
@@ -106,7 +106,7 @@ def not_agreed_yet(s: Situation) -> bool:
         return True
     if client.first_party:
         return False
-    return agreement.missing(user_id=s.session.user_id, client_id=client.client_id, wish=s.wish) is not None
+    return agreement.missing(user_id=s.session.person.pk, client_id=client.client_id, wish=s.wish) is not None
 
 
 REASONS: tuple[Reason, ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
 from urllib.parse import quote, urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -33,7 +34,7 @@ LONGEST_QUERY = 6000
 class AuthorizationView(AuthorizationEngineView):
     """OIDC Core 3.1.2.1: the authorization request, by GET or POST."""
 
-    http_method_names = ("get", "post")
+    http_method_names: ClassVar[tuple[str, ...]] = ("get", "post")
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self._begin(request, request.META.get("QUERY_STRING", ""))
@@ -89,7 +90,7 @@ class AuthorizationView(AuthorizationEngineView):
 class ResumeView(AuthorizationView):
     """Where every step returns to: the stored request decides, nothing in the URL but its id."""
 
-    http_method_names = ("get",)
+    http_method_names: ClassVar[tuple[str, ...]] = ("get",)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         try:

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 def within_reach(client: ClientPolicy, requested: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The claims parameter without what the client may never see: claims of scopes that it is not registered for (hostile case AR-14)."""
-    return {
-        target: {name: options for name, options in wanted.items() if _allowed(client, name)} for target, wanted in requested.items()
-    }
+    return {target: {name: options for name, options in wanted.items() if _allowed(client, name)} for target, wanted in requested.items()}
 
 
 def _allowed(client: ClientPolicy, name: str) -> bool:
@@ -50,6 +48,4 @@ def _values(user: User, names: set[str], wanted: Mapping[str, Any]) -> dict[str,
     everything = names.union(name for name in wanted if name in SCOPE_OF_CLAIM)
     if not everything:
         return {}
-    return {
-        name: value for name, value in standard_claims(user).items() if name in everything and acceptable(wanted.get(name), value)
-    }
+    return {name: value for name, value in standard_claims(user).items() if name in everything and acceptable(wanted.get(name), value)}

@@ -9,7 +9,7 @@ from idp.kernel.clock import now
 from idp.oidc.clients import cache
 from idp.oidc.clients.policy import ClientPolicy, secret_digest
 from idp.oidc.protocol import refusals
-from idp.oidc.protocol.errors import OAuthError
+from idp.oidc.protocol.errors import OAuthError, Refusal
 
 from .methods import client_secret_basic, client_secret_post, none
 from .presented import BackChannelRequest, Presented
@@ -53,9 +53,7 @@ def authenticate(request: BackChannelRequest, *, public_allowed: bool = True) ->
     return policy
 
 
-def _failed(
-    request: BackChannelRequest, presented: Presented, detail: str, refusal: refusals.Refusal = refusals.CLIENT_AUTH_FAILED
-) -> OAuthError:
+def _failed(request: BackChannelRequest, presented: Presented, detail: str, refusal: Refusal = refusals.CLIENT_AUTH_FAILED) -> OAuthError:
     # RFC 6749 10.10: guessing is slowed per client and address, so that nobody can lock the client itself out.
     verdict = limits.hit("client_auth", f"{presented.client_id[:255]}|{request.ip}", limit=FAILURES, seconds=PER_SECONDS)
     if not verdict.allowed:
@@ -65,6 +63,6 @@ def _failed(
     return _unauthorized(request, refusal, detail)
 
 
-def _unauthorized(request: BackChannelRequest, refusal: refusals.Refusal, detail: str) -> OAuthError:
+def _unauthorized(request: BackChannelRequest, refusal: Refusal, detail: str) -> OAuthError:
     # RFC 6749 5.2: 401 with the scheme that the client tried; RFC 9110 11.6.1 wants a challenge on every 401.
     return OAuthError(refusal, detail, dict(BASIC_CHALLENGE))

@@ -36,7 +36,7 @@ def _through(respond: Callable[[HttpIn], HttpOut], request: HttpRequest) -> Http
 
 # Back-channel endpoints authenticate by what is in the request, never by a cookie: no CSRF.
 @method_decorator(csrf_exempt, name="dispatch")
-class TokenView(engine.EngineMixin, engine.TokenView):  # type: ignore[misc]
+class TokenView(engine.EngineMixin, engine.TokenView):
     """RFC 6749 3.2, dispatched by the engine's server."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -44,7 +44,7 @@ class TokenView(engine.EngineMixin, engine.TokenView):  # type: ignore[misc]
 
 
 @method_decorator(csrf_exempt, name="dispatch")
-class RevocationView(engine.EngineMixin, engine.RevokeTokenView):  # type: ignore[misc]
+class RevocationView(engine.EngineMixin, engine.RevokeTokenView):
     """RFC 7009 2."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -52,7 +52,7 @@ class RevocationView(engine.EngineMixin, engine.RevokeTokenView):  # type: ignor
 
 
 @method_decorator(csrf_exempt, name="dispatch")
-class UserinfoView(engine.EngineMixin, engine.UserInfoView):  # type: ignore[misc]
+class UserinfoView(engine.EngineMixin, engine.UserInfoView):
     """OpenID Connect Core 5.3."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

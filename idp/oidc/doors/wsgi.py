@@ -97,7 +97,7 @@ def _answer(respond: Callable[[HttpIn], HttpOut], environ: dict[str, Any], ip: s
     )
     try:
         return respond_safely(respond, request)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the outermost layer: logged, and answered like Django's handler would
         _log.exception("unforeseen")
         return json_answer({"error": "server_error", "error_description": "Something went wrong on our side."}, status=500)
 

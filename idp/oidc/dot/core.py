@@ -11,7 +11,7 @@ from idp.oidc.client_auth.presented import BackChannelRequest
 from idp.oidc.token.pipeline import Issued
 
 
-class Core(OAuthLibCore):  # type: ignore[misc]
+class Core(OAuthLibCore):
     """Hands over what the border has parsed; the engine never parses a request a second time."""
 
     def token(self, parsed: BackChannelRequest) -> Issued:

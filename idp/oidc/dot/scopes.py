@@ -9,7 +9,7 @@ from oauth2_provider.scopes import BaseScopes
 from idp.oidc.clients.policy import STANDARD_SCOPES
 
 
-class Scopes(BaseScopes):  # type: ignore[misc]
+class Scopes(BaseScopes):
     """The standard scopes; what a client may ask for is its registration's business."""
 
     def get_all_scopes(self) -> dict[str, str]:

@@ -30,7 +30,7 @@ class CodeResponse(GrantTypeBase):
         return {}, {"code": codes.issue(request.code_grant, now=now())}, 302
 
 
-class Server(OpenIDServer):  # type: ignore[misc]
+class Server(OpenIDServer):
     """Only the grants of the GRANTS table and the response types that are offered; no implicit, no password, no ID token as bearer."""
 
     def __init__(self, request_validator: Any, *args: Any, **kwargs: Any) -> None:
@@ -38,4 +38,6 @@ class Server(OpenIDServer):  # type: ignore[misc]
         self._grant_types = {name: TokenGrant(request_validator) for name in pipeline.GRANTS}
         self._default_grant_type = "authorization_code"
         self._response_types = {"code": CodeResponse(request_validator)}
-        self._tokens = {}  # bearer tokens are read by idp.oidc.issuance.access_token: the engine's own route takes ID tokens for access
+        self._tokens: dict[
+            str, Any
+        ] = {}  # bearer tokens are read by idp.oidc.issuance.access_token: the engine's own route takes ID tokens for access

@@ -27,7 +27,7 @@ class EngineMixin:
         return core
 
 
-class AuthorizationEngineView(EngineMixin, BaseAuthorizationView):  # type: ignore[misc]
+class AuthorizationEngineView(EngineMixin, BaseAuthorizationView):
     """The engine's authorization view without its login wall: whether a person must sign in is the dispatcher's decision."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

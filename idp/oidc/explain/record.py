@@ -65,9 +65,7 @@ def record(error: OAuthError, *, endpoint: str, arrived: Mapping[str, str], clie
     """Store a refusal and return its reference. Never raises: explaining must not make things worse."""
     reference = new_reference()
     who = client_id or arrived.get("client_id", "")
-    _log.info(
-        "refused", extra={"reference": reference, "code": error.refusal.code, "endpoint": endpoint, "client": _printable(who, 100)}
-    )
+    _log.info("refused", extra={"reference": reference, "code": error.refusal.code, "endpoint": endpoint, "client": _printable(who, 100)})
     if error.refusal.status == 413 or not _bucket.take():
         return reference
     try:

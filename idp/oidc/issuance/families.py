@@ -22,7 +22,6 @@ from idp.kernel.ids import digest, secret_token
 
 from .authorization import Authentication
 
-
 LINEAGE_CHARACTERS, TOKEN_CHARACTERS = 22, 65  # 128 bits that name the family, 256 bits that change
 
 
@@ -67,7 +66,7 @@ _COLUMNS = (
 )
 _WIDTH = len(_COLUMNS.split(","))
 _SELECT = (
-    "SELECT "
+    "SELECT "  # noqa: S608 - constants only
     + ", ".join(f"f.{name.strip()}" for name in _COLUMNS.split(","))
     + ", "
     + ", ".join(f"u.{name}" for name in lookup.COLUMNS)

@@ -18,5 +18,5 @@ def end_session(request: HttpRequest, *, client_id: str | None = None) -> None:
     with transaction.atomic():
         if session is not None:
             families.revoke_of_session(session.sid, now=now())
-            emit(catalogue.SessionEnded(reason="logout", sid=session.sid, client_id=client_id), person=session.user_id)
+            emit(catalogue.SessionEnded(reason="logout", sid=session.sid, client_id=client_id), person=session.person.pk)
         logout(request)

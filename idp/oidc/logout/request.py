@@ -28,7 +28,7 @@ class LogoutRequest:
 
     def speaks_of(self, session: BrowserSession) -> bool:
         """Whether the hint is about the person who is signed in in this browser (RP-Initiated Logout 4)."""
-        return self.hint is not None and self.client is not None and self.hint["sub"] == subject_for(self.client, session.user_id)
+        return self.hint is not None and self.client is not None and self.hint["sub"] == subject_for(self.client, session.person.pk)
 
 
 def parse(pairs: list[tuple[str, str]]) -> LogoutRequest:

@@ -43,8 +43,7 @@ def end_session_endpoint(request: HttpRequest) -> HttpResponse:
         asked = parse(pairs)
     except OAuthError as error:
         reference = record(error, endpoint="logout", arrived=dict(pairs))
-        response = error_page.show(request, error, reference=reference)
-        return response
+        return error_page.show(request, error, reference=reference)
     session = sessions.current(request)
     if session is None:
         # 2: already signed out; a proved app still gets its browser back.

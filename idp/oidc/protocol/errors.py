@@ -17,10 +17,10 @@ class Destination(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One entry of the catalogue (`refusals.py`).
+    r"""One entry of the catalogue (`refusals.py`).
 
     `code` is ours and stable. `error` is the value that the specification defines. `description` is public
-    (printable ASCII without `"` and `\\`, RFC 6749 5.2) and never holds what the caller sent.
+    (printable ASCII without `"` and `\`, RFC 6749 5.2) and never holds what the caller sent.
     `expected` and `fix` are for the developer of the app; `clause` says which sentence of which specification decides.
     """
 

@@ -16,9 +16,7 @@ def registered(client: ClientPolicy, requested: tuple[str, ...]) -> tuple[str, .
     return tuple(dict.fromkeys(requested))
 
 
-def audience(
-    client: ClientPolicy, *, granted: tuple[str, ...], requested: tuple[str, ...], openid: bool = False
-) -> tuple[str, ...]:
+def audience(client: ClientPolicy, *, granted: tuple[str, ...], requested: tuple[str, ...], openid: bool = False) -> tuple[str, ...]:
     """The `aud` of an access token.
 
     Named resources: exactly these, out of the granted ones (RFC 8707 2.2). None named: all granted ones, and the provider

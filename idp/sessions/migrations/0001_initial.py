@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,25 +15,30 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='BrowserSession',
+            name="BrowserSession",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key_digest', models.BinaryField(max_length=32, unique=True)),
-                ('data', models.TextField(blank=True, default='')),
-                ('sid', models.CharField(blank=True, db_index=True, default='', max_length=64)),
-                ('auth_time', models.DateTimeField(null=True)),
-                ('acr', models.CharField(blank=True, default='', max_length=100)),
-                ('amr', models.JSONField(default=list)),
-                ('epoch', models.PositiveIntegerField(default=0)),
-                ('ip', models.CharField(blank=True, default='', max_length=45)),
-                ('user_agent', models.CharField(blank=True, default='', max_length=300)),
-                ('created_at', models.DateTimeField(default=idp.kernel.clock.now)),
-                ('last_seen_at', models.DateTimeField(default=idp.kernel.clock.now)),
-                ('expires_at', models.DateTimeField(db_index=True)),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='browser_sessions', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key_digest", models.BinaryField(max_length=32, unique=True)),
+                ("data", models.TextField(blank=True, default="")),
+                ("sid", models.CharField(blank=True, db_index=True, default="", max_length=64)),
+                ("auth_time", models.DateTimeField(null=True)),
+                ("acr", models.CharField(blank=True, default="", max_length=100)),
+                ("amr", models.JSONField(default=list)),
+                ("epoch", models.PositiveIntegerField(default=0)),
+                ("ip", models.CharField(blank=True, default="", max_length=45)),
+                ("user_agent", models.CharField(blank=True, default="", max_length=300)),
+                ("created_at", models.DateTimeField(default=idp.kernel.clock.now)),
+                ("last_seen_at", models.DateTimeField(default=idp.kernel.clock.now)),
+                ("expires_at", models.DateTimeField(db_index=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="browser_sessions", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'db_table': 'op_sessions_browser_session',
+                "db_table": "op_sessions_browser_session",
             },
         ),
     ]

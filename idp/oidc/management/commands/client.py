@@ -40,7 +40,11 @@ class Command(OperatorCommand):
     def arguments_rotate(self, parser: ArgumentParser) -> None:
         self.arguments_client(parser)
         parser.add_argument(
-            "--overlap-hours", type=float, default=24, metavar="HOURS", help="how long the former secret still works (default 24; 0 = not at all)"
+            "--overlap-hours",
+            type=float,
+            default=24,
+            metavar="HOURS",
+            help="how long the former secret still works (default 24; 0 = not at all)",
         )
 
     def arguments_create(self, parser: ArgumentParser) -> None:
@@ -68,7 +72,9 @@ class Command(OperatorCommand):
         parser.add_argument("--profile", choices=["oidc", "oauth21", "fapi2"], help="rules that the client is held to (default oauth21)")
         parser.add_argument("--first-party", action="store_true", default=None, help="an app of your own: people are not asked for consent")
         parser.add_argument("--jwks", metavar="FILE", help="public keys of the client (JSON Web Key Set)")
-        parser.add_argument("--from-json", metavar="FILE", help="client metadata with RFC 7591 member names; options here win; - reads standard input")
+        parser.add_argument(
+            "--from-json", metavar="FILE", help="client metadata with RFC 7591 member names; options here win; - reads standard input"
+        )
 
     def create(self, options: dict[str, Any]) -> dict[str, Any]:
         document = {**self._document(options), "client_name": options["name"]}
@@ -171,7 +177,7 @@ class Command(OperatorCommand):
 
 def find(client_id: str) -> Client:
     """The client, enabled or not. Raises CommandError."""
-    client = Client.objects.filter(client_id=client_id).first() if "\x00" not in client_id else None
+    client: Client | None = Client.objects.filter(client_id=client_id).first() if "\x00" not in client_id else None
     if client is None:
         raise CommandError("There is no client with this client_id.")
     return client

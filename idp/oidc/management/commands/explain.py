@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -15,7 +15,7 @@ from idp.oidc.protocol.refusals import CATALOGUE
 class Command(BaseCommand):
     help = "Show what arrived (redacted), what was expected and how to fix it, by the reference that an answer or a page carried."
 
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("reference", metavar="REFERENCE", help="for example K7Q2-4MFP")
@@ -38,7 +38,9 @@ class Command(BaseCommand):
     def _answer(self, reference: str) -> dict[str, Any]:
         row = RefusedRequest.objects.filter(reference=reference.strip().upper()[:16]).first()
         if row is None:
-            raise CommandError("Nothing is kept under this reference: mistyped, older than 30 days, or one of a flood (then only in the log).")
+            raise CommandError(
+                "Nothing is kept under this reference: mistyped, older than 30 days, or one of a flood (then only in the log)."
+            )
         entry = CATALOGUE.get(row.code)
         return {
             "reference": row.reference,

@@ -30,7 +30,9 @@ class Command(OperatorCommand):
         """`list` takes nothing."""
 
     def arguments_rotate(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--algorithm", action="append", choices=ALGORITHMS, help="only this one (or a first key for it); repeat for more")
+        parser.add_argument(
+            "--algorithm", action="append", choices=ALGORITHMS, help="only this one (or a first key for it); repeat for more"
+        )
         parser.add_argument("--now", action="store_true", help="sign with the new key at once, without publishing it first")
 
     def arguments_retire(self, parser: ArgumentParser) -> None:
