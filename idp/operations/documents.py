@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from idp.events import reference as events
+from idp.oidc.explain import page
 
 # What a production site must set itself (idp/settings/safety.py refuses to start without).
 REQUIRED_IN_PRODUCTION = ("issuer", "secret_key", "sealing_keys", "database_url", "redis_url", "email_url")
@@ -77,4 +78,5 @@ def _default(value: Any) -> str:
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "events.md": events.page,
+    "errors.md": page.errors,
 }
