@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from authlib.common.security import generate_token
-from authlib.integrations.httpx_client import OAuth2Client
+from authlib.integrations.requests_client import OAuth2Session
 from authlib.oidc.core import CodeIDToken
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from joserfc import jwt
@@ -100,9 +100,9 @@ def test_authlib(provider: Provider, app: Landing, page: Page):
     metadata = OpenIDProviderMetadata(httpx.get(f"{provider.issuer}/.well-known/openid-configuration", trust_env=False).json())
     keys = KeySet.import_key_set(httpx.get(metadata["jwks_uri"], trust_env=False).json())
     verifier, nonce = generate_token(48), generate_token(24)
-    with OAuth2Client(
+    with OAuth2Session(
         client["client_id"], client["client_secret"], token_endpoint_auth_method="client_secret_basic", scope=SCOPE,
-        redirect_uri=f"{app.url}/callback", code_challenge_method="S256", trust_env=False,
+        redirect_uri=f"{app.url}/callback", code_challenge_method="S256",
     ) as session:  # fmt: skip
         url, state = session.create_authorization_url(
             metadata["authorization_endpoint"], code_verifier=verifier, nonce=nonce, prompt="consent"
