@@ -8,13 +8,17 @@ PY = .venv/bin/python
 SUITE = https://localhost:8443
 PLAN = oidcc-config-certification-test-plan
 
-.PHONY: help run test test-quick lint types architecture format check bench conformance lock docs clean
+.PHONY: help run env test test-quick lint types architecture format check bench conformance lock docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 run: ## serve on http://localhost:8000 (PORT=… and IDP_DATA_DIR=… start a second, separate instance)
 	@bin/run
+
+env: ## a .env with random secrets and a certificate for localhost, for a trial with docker compose
+	@if [ -e .env ]; then echo ".env exists; nothing done." >&2; else (umask 077; python3 deploy/make_env.py >.env); fi
+	@deploy/make_certificate.sh
 
 test: ## every test: on SQLite, then on PostgreSQL + Redis where they are installed
 	@bin/test

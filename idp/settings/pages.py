@@ -20,7 +20,8 @@ TEMPLATES = [
 ]
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static"]
-STATIC_ROOT = IDP.data_dir / "static"
+# In development files are served from where they are edited; there is nothing to collect.
+STATIC_ROOT = None if IDP.development else IDP.static_dir
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

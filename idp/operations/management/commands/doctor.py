@@ -7,8 +7,8 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Sequence
-from typing import Any, TextIO
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -17,7 +17,7 @@ from idp.operations.doctor import Finding, examine, healthy, refusals
 MARKS = {"ok": "ok     ", "warning": "warning", "unsafe": "UNSAFE ", "broken": "BROKEN "}
 
 
-def report(findings: list[Finding], *, as_json: bool, out: TextIO) -> int:
+def report(findings: list[Finding], *, as_json: bool, write: Callable[[str], object]) -> int:
     """Print the findings; returns the exit status: 0 when nothing is unsafe or broken."""
     if as_json:
         document = {
@@ -25,12 +25,12 @@ def report(findings: list[Finding], *, as_json: bool, out: TextIO) -> int:
             "environment": os.environ.get("IDP_ENV", "production"),
             "findings": [dataclasses.asdict(finding) for finding in findings],
         }
-        out.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
     else:
         for finding in findings:
-            out.write(f"{MARKS[finding.state]}  {finding.part}: {finding.text}\n")
+            write(f"{MARKS[finding.state]}  {finding.part}: {finding.text}\n")
             if finding.remedy:
-                out.write(f"           -> {finding.remedy}\n")
+                write(f"           -> {finding.remedy}\n")
     return 0 if healthy(findings) else 1
 
 
@@ -39,7 +39,7 @@ def without_settings(arguments: Sequence[str]) -> int | None:
     found = refusals()
     if not found:
         return None
-    status = report(found, as_json="--json" in arguments, out=sys.stdout)
+    status = report(found, as_json="--json" in arguments, write=sys.stdout.write)
     sys.stderr.write(f"{len(found)} settings must be mended before anything else can be examined.\n")
     return status
 
@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         findings = examine()
-        status = report(findings, as_json=options["json"], out=self.stdout._out)  # type: ignore[attr-defined]
+        status = report(findings, as_json=options["json"], write=self.stdout.write)
         if status:
             bad = [finding.part for finding in findings if finding.state in ("unsafe", "broken")]
             self.stderr.write(f"To be mended: {', '.join(dict.fromkeys(bad))}.")

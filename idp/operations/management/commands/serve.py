@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from argparse import ArgumentParser
 from typing import Any
 
@@ -34,14 +35,28 @@ def serve_with(options: dict[str, Any]) -> None:
         raise CommandError("--workers and --threads are at least 1.")
     if not 0 < options["port"] < 65536:
         raise CommandError("--port is a number from 1 to 65535.")
+    if not settings.IDP.development and not (settings.IDP.static_dir / "staticfiles.json").exists():
+        raise CommandError("The static files are not collected. Run: manage.py collectstatic --no-input")
+    host = options["host"] or ("127.0.0.1" if settings.IDP.development else "0.0.0.0")  # noqa: S104  behind a proxy or in a container
+    _refuse_taken(host, options["port"])
     serving.serve(
-        host=options["host"] or ("127.0.0.1" if settings.IDP.development else "0.0.0.0"),  # noqa: S104  behind a proxy or in a container
+        host=host,
         port=options["port"],
         workers=options["workers"],
         # A thread that has no database connection could only wait for one.
         threads=options["threads"] or (settings.IDP.database_pool_size if connection.vendor == "postgresql" else 16),
         backlog=options["backlog"],
     )
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    # granian shares a taken port (SO_REUSEPORT) and would answer every other request of somebody else's server.
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(f"Cannot listen on {host} port {port}: {error.strerror}. Another port: PORT={port + 1}") from None
 
 
 class Command(BaseCommand):
