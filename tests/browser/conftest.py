@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,10 +58,25 @@ class Provider:
             self.people[email] = json.loads(servers.manage(self.environ, *options, stdin=PASSWORD + "\n"))["sub"]
         return self.people[email]
 
+    def sign_in(self, page: Page, email: str = "ana@example.org") -> None:
+        """Fill in the sign-in page that is shown and send it."""
+        self.person(email)
+        page.fill("#id_login", email)
+        page.fill("#id_password", PASSWORD)
+        page.click("#login-submit")
+
     def mails(self, to: str) -> list[dict[str, Any]]:
         """What /dev/inbox.json holds for an address, newest first."""
         found: list[dict[str, Any]] = httpx.get(f"{self.url}/dev/inbox.json", params={"to": to}, trust_env=False).json()
         return found
+
+    def wait_for_mail(self, to: str, seconds: float = 10) -> dict[str, Any]:
+        """The newest mail to an address, as soon as there is one."""
+        deadline = time.monotonic() + seconds
+        while not (found := self.mails(to)):
+            assert time.monotonic() < deadline, f"no mail to {to} within {seconds} s"
+            time.sleep(0.1)
+        return found[0]
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +96,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         IDP_HELP_URL="https://example.org/help",
         PORT=str(port),
     )
+    servers.manage(environ, "migrate")
     with servers.web(environ) as server:
         yield Provider(f"http://localhost:{server.port}", environ)
 
