@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from idp.events import outbox
 from idp.notifications import cleaning, delivery
 
 
 @shared_task(expires=60)
 def deliver_due() -> None:
     if delivery.deliver_due().more:
-        deliver_due.delay()
+        outbox.publish_wake_up()
 
 
 @shared_task(expires=60)
