@@ -27,7 +27,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=username)
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]  # the engine names the relation from Client to User
     """A person. The primary key is the OIDC `sub`: made once, never changed, never reused.
 
     `email` is canonical (see `emails.canonical_email`) and therefore unique whatever the spelling. `claims` holds the OIDC standard

@@ -56,7 +56,9 @@ class Environment(BaseSettings):
     data_dir: Path = Field(
         ROOT / ".data", description="Everything that the embedded default writes: database, inbox, generated development secrets."
     )
-    static_dir: Path = Field(ROOT / "staticfiles", description="Where `manage.py collectstatic` puts the pages' styles and scripts in production.")
+    static_dir: Path = Field(
+        ROOT / "staticfiles", description="Where `manage.py collectstatic` puts the pages' styles and scripts in production."
+    )
     outbound_allow: CommaSeparated = Field((), description="`host`, `host:port` or CIDR that outbound requests may reach although private.")
     outbound_ca_file: Path | None = Field(None, description="Extra certificate authorities (PEM) for outbound requests.")
     trusted_proxies: CommaSeparated = Field(

@@ -97,6 +97,6 @@ def _first_identifier(request: HttpRequest, continuation: Continuation) -> str:
 def _show(request: HttpRequest, continuation: Continuation, form: LoginForm, *, status: int = 200) -> HttpResponseBase:
     interaction = continuation.interaction
     again = interaction is not None and interaction.reauthenticate and request.user.is_authenticated and "switch" not in request.GET
-    again = again and form["login"].value() == request.user.email
+    again = again and request.user.is_authenticated and form["login"].value() == request.user.email
     notice = after(request.GET.get("done", ""))
     return page(request, "login", continuation=continuation, form=form, again=again, notice=notice, status=status)

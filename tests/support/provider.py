@@ -51,7 +51,7 @@ class Provider:
         answer = self.manage("user", "create", "--email", email, "--verified", "--password-stdin", *extra, given=password + "\n")
         return {"email": email, **answer}
 
-    def add_client(self, name: str, *, type: str, **options: str | list[str] | bool) -> dict[str, Any]:  # noqa: A002  the command's word
+    def add_client(self, name: str, *, type: str, **options: str | list[str] | bool) -> dict[str, Any]:
         """A client, as `manage.py client create` makes one: `add_client("Shop", type="web", redirect_uri="http://…")`."""
         arguments = ["client", "create", name, "--type", type]
         for option, value in options.items():

@@ -53,7 +53,7 @@ _COLUMNS = ("client_name", "redirect_uris", "post_logout_redirect_uris", "allowe
 
 
 def create(
-    document: Mapping[str, Any], *, type: str = "web", client_id: str | None = None, by: UUID | None = None  # noqa: A002 - the word of the command line
+    document: Mapping[str, Any], *, type: str = "web", client_id: str | None = None, by: UUID | None = None
 ) -> tuple[Client, str | None]:
     """Register a client. `type` is one of `TYPES`; returns it and, once, its secret (None for public clients).
 
