@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from idp.events import outbox
+from idp.operations.tasks import beat_heart
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Embedded:
         signals.worker_init.send(sender=self.worker)
         for thread in self.threads:
             thread.start()
+        beat_heart.delay()
         outbox.publish_wake_up()  # what the process before us left behind does not wait for the first sweep
 
     def stop(self, *, seconds: float = STOP_SECONDS) -> None:

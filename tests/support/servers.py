@@ -3,16 +3,19 @@
 Every function here is a context manager: it starts the server, waits until that answers, hands out a small value with its
 address, and stops it at the end. Children also stop when the test process is killed. What they printed is in `.log`.
 
-    with postgresql() as database, redis() as broker:
-        environ = production_environ(database=database.url, redis=broker.url, ...)
-        with web(environ) as provider:
-            httpx.get(f"{provider.url}/livez")
+    with postgresql() as database, redis() as broker, web(child_environ(IDP_DATABASE_URL=database.url, …)) as provider:
+        httpx.get(f"{provider.url}/livez")
+
+    with deployment() as site:      # everything of docker-compose.yml as processes, over HTTPS on loopback
+        httpx.get(f"{site.url}/readyz", verify=site.tls)
 
 A program that this machine lacks raises `Missing`, with the package to install.
 """
 
 from __future__ import annotations
 
+import atexit
+import base64
 import ctypes
 import os
 import pwd
@@ -20,19 +23,32 @@ import secrets
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default as default_policy
+from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
-from tests.support import programs
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.support import production, programs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 30
+START_SECONDS = 90  # a machine that runs many suites at once is slow
 STOP_SECONDS = 30
 
 
@@ -55,16 +71,21 @@ class Server:
     url: str = ""
     stop_signal: int = signal.SIGTERM
     extra: dict[str, str] = field(default_factory=dict)
+    answers: Callable[[], bool] = field(default=lambda: True)
 
     @property
     def log(self) -> str:
         """Everything that it printed so far."""
         return self.log_path.read_text(errors="replace")
 
-    def stop(self, *, seconds: float = STOP_SECONDS) -> int:
-        """Ask it to stop, wait, kill after `seconds`; returns the exit status (negative = signal)."""
+    def begin_stop(self) -> None:
+        """Ask it to stop and do not wait, so that several servers stop at the same time."""
         if self.process.poll() is None:
             self.process.send_signal(self.stop_signal)
+
+    def stop(self, *, seconds: float = STOP_SECONDS) -> int:
+        """Ask it to stop, wait, kill after `seconds`; returns the exit status (negative = signal)."""
+        self.begin_stop()
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -84,6 +105,10 @@ class Server:
     def pids(self) -> list[int]:
         """Its process and all that it started, for measuring."""
         return [self.process.pid, *_children(self.process.pid)]
+
+    def wait(self) -> None:
+        """Return as soon as it is ready for work. Raises DidNotStart."""
+        self.wait_until(self.answers)
 
     def wait_until(self, answers: Callable[[], bool], *, seconds: float = START_SECONDS) -> None:
         """Return as soon as `answers()`; raise DidNotStart if the process ends or the time is over."""
@@ -233,10 +258,13 @@ def manage(environ: Mapping[str, str], *arguments: str, stdin: str = "", seconds
 
 
 @contextmanager
-def web(environ: Mapping[str, str], *, workers: int = 1, options: Sequence[str] = (), ready: str = "/livez") -> Iterator[Server]:
-    """The provider's web server (`manage.py serve`) on a free port; the database must be migrated already.
+def web(
+    environ: Mapping[str, str], *, workers: int = 1, options: Sequence[str] = (), ready: str = "/livez", wait: bool = True
+) -> Iterator[Server]:
+    """The provider's web server (`manage.py serve`) on a free port; the database must be prepared already (`manage.py prepare`).
 
-    With an `environ` that holds PORT it listens there. `ready` is the path that must answer 200 first.
+    With an `environ` that holds PORT it listens there. `ready` is the path that must answer 200 first. With `wait=False`, here and
+    below, the caller calls `.wait()`.
     """
     environ = dict(environ)
     port = int(environ.setdefault("PORT", str(free_port())))
@@ -244,30 +272,204 @@ def web(environ: Mapping[str, str], *, workers: int = 1, options: Sequence[str] 
     with child("web", command, environ=environ) as server:
         server.port = port
         server.url = f"http://127.0.0.1:{port}"
-        server.wait_until(lambda: _answers(port, environ, ready))
+        server.answers = lambda: _answers(port, environ, ready)
+        if wait:
+            server.wait()
         yield server
 
 
 @contextmanager
-def worker(environ: Mapping[str, str], *, options: Sequence[str] = ()) -> Iterator[Server]:
+def worker(environ: Mapping[str, str], *, options: Sequence[str] = (), wait: bool = True) -> Iterator[Server]:
     """A Celery worker (`manage.py worker`)."""
     with child("worker", [sys.executable, ROOT / "manage.py", "worker", *options], environ=environ) as server:
-        server.wait_until(lambda: "worker ready" in server.log)
+        server.answers = lambda: "worker ready" in server.log
+        if wait:
+            server.wait()
         yield server
 
 
 @contextmanager
-def beat(environ: Mapping[str, str]) -> Iterator[Server]:
+def beat(environ: Mapping[str, str], *, wait: bool = True) -> Iterator[Server]:
     """Celery's scheduler (`manage.py beat`)."""
     with child("beat", [sys.executable, ROOT / "manage.py", "beat"], environ=environ) as server:
-        server.wait_until(lambda: "beat ready" in server.log)
+        server.answers = lambda: "beat ready" in server.log
+        if wait:
+            server.wait()
         yield server
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A throw-away authority and a certificate of it for localhost; PEM files."""
+
+    authority: Path
+    chain: Path
+    key: Path
+
+
+@contextmanager
+def nginx(*, upstream: int, port: int, certificate: Certificate) -> Iterator[Server]:
+    """The nginx configuration that is shipped (deploy/nginx), TLS on `port`, in front of the web server on port `upstream`."""
+    binary, plain = need("nginx"), free_port()
+    values = {
+        "KAIROS_LISTEN_HTTP": f"127.0.0.1:{plain}",
+        "KAIROS_LISTEN": f"127.0.0.1:{port}",
+        "KAIROS_SERVER_NAME": "localhost",
+        "KAIROS_AUTHORITY": f"localhost:{port}",
+        "KAIROS_UPSTREAM": f"127.0.0.1:{upstream}",
+        "KAIROS_CERTIFICATE": str(certificate.chain),
+        "KAIROS_CERTIFICATE_KEY": str(certificate.key),
+    }
+    with _folder("kairos-nginx-", None) as folder:
+        shipped = (ROOT / "deploy/nginx/kairos.conf.template").read_text()
+        for name, value in values.items():
+            shipped = shipped.replace(f"${{{name}}}", value)
+        temporary = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "kairos.conf").write_text(shipped)
+        (folder / "nginx.conf").write_text(
+            f"daemon off; pid {folder}/pid; worker_processes 1; {'user root;' if os.geteuid() == 0 else ''}\n"
+            f"events {{ worker_connections 1024; }}\nhttp {{ {temporary} include {folder}/kairos.conf; }}\n"
+        )
+        with child(
+            "nginx", [binary, "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf"], cwd=folder, stop_signal=signal.SIGQUIT
+        ) as server:
+            server.port = port
+            server.url = f"https://localhost:{port}"
+            server.extra["http"] = f"http://127.0.0.1:{plain}"
+            server.wait_until(lambda: listens(port))
+            yield server
+
+
+@dataclass
+class Deployment:
+    """A whole production site. `tls` goes to httpx as `verify`; `mails` holds what was sent, oldest first."""
+
+    url: str
+    tls: ssl.SSLContext
+    authority: Path
+    environ: dict[str, str]
+    database: Server
+    redis: Server
+    web: Server
+    worker: Server
+    beat: Server
+    nginx: Server
+    mails: list[EmailMessage]
+
+    def manage(self, *arguments: str, stdin: str = "") -> str:
+        """Run a command of the operator in this site; returns its standard output."""
+        return manage(self.environ, *arguments, stdin=stdin)
+
+
+@contextmanager
+def deployment(*, workers: int = 1, durable: bool = False, **settings: str) -> Iterator[Deployment]:
+    """PostgreSQL, Redis, web, worker, beat, nginx and a mail server, started as docker-compose.yml starts them. About five seconds.
+
+    `settings` are further `IDP_*` variables.
+    """
+    port = free_port()
+    with ExitStack() as stack:
+        folder = stack.enter_context(_folder("kairos-site-", None))
+        certificate = make_certificate(folder)
+        database = stack.enter_context(postgresql(durable=durable))
+        broker = stack.enter_context(redis())
+        mail_port, mails = stack.enter_context(mail_server())
+        environ = child_environ(
+            IDP_ENV="production",
+            IDP_ISSUER=f"https://localhost:{port}",
+            IDP_SECRET_KEY=secrets.token_urlsafe(60),
+            IDP_SEALING_KEYS="k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            IDP_DATABASE_URL=database.url,
+            IDP_REDIS_URL=f"{broker.url}/0",
+            IDP_EMAIL_URL=f"smtp://127.0.0.1:{mail_port}",
+            IDP_EMAIL_FROM="Kairos ID <no-reply@example.org>",
+            IDP_DATA_DIR=str(folder / "data"),
+            IDP_STATIC_DIR=str(collected_static_files()),
+            IDP_TRUSTED_PROXIES="127.0.0.1",
+            **settings,
+        )
+        manage(environ, "prepare")
+        served = stack.enter_context(web(environ, workers=workers, wait=False))
+        at_work = stack.enter_context(worker(environ, wait=False))
+        ticking = stack.enter_context(beat(environ, wait=False))
+        in_front = stack.enter_context(nginx(upstream=served.port, port=port, certificate=certificate))
+        for server in (served, at_work, ticking):
+            server.wait()
+        tls = ssl.create_default_context(cafile=str(certificate.authority))
+        stack.callback(lambda: [server.begin_stop() for server in (in_front, served, at_work, ticking)])
+        yield Deployment(
+            environ["IDP_ISSUER"], tls, certificate.authority, environ, database, broker, served, at_work, ticking, in_front, mails
+        )
+
+
+@contextmanager
+def mail_server() -> Iterator[tuple[int, list[EmailMessage]]]:
+    """An SMTP server in a thread; yields its port and the list that mails are added to."""
+    from aiosmtpd.controller import Controller
+
+    mails: list[EmailMessage] = []
+
+    class Keep:
+        async def handle_DATA(  # noqa: N802  aiosmtpd's name
+            self,
+            _server: object,
+            _session: object,
+            envelope: Any,
+        ) -> str:
+            mails.append(message_from_bytes(envelope.content, policy=default_policy))
+            return "250 kept"
+
+    port = free_port()
+    controller = Controller(Keep(), hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield port, mails
+    finally:
+        controller.stop()
+
+
+def make_certificate(folder: Path) -> Certificate:
+    """Write an authority, and a certificate of it for localhost and 127.0.0.1, valid for two days, into `folder`."""
+    today = datetime.now(UTC)
+
+    def build(name: str, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Kairos test authority")]))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(today - timedelta(days=1))
+            .not_valid_after(today + timedelta(days=2))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        )
+
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
+    authority = build("Kairos test authority", ca_key, ca=True).sign(ca_key, hashes.SHA256())
+    leaf = build("localhost", key, ca=False).add_extension(names, critical=False).sign(ca_key, hashes.SHA256())
+    made = Certificate(folder / "authority.pem", folder / "chain.pem", folder / "key.pem")
+    made.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    made.chain.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+    made.key.touch(mode=0o600)
+    made.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    return made
+
+
+@cache
+def collected_static_files() -> Path:
+    """`manage.py collectstatic` into a folder of this test process, once."""
+    folder = Path(tempfile.mkdtemp(prefix="kairos-static-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    environ = production.environment(str(folder / "data")) | {"IDP_STATIC_DIR": str(folder)}
+    manage(child_environ(**environ), "collectstatic", "--no-input", "--verbosity", "0")
+    return folder
 
 
 def child_environ(**settings: str) -> dict[str, str]:
     """The environment of the tests without its own `IDP_*` variables, with `settings` instead."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("IDP_", "DJANGO_", "COV_"))}
-    return kept | {"IDP_ENV_FILE": os.devnull} | settings
+    return {**kept, "IDP_ENV_FILE": os.devnull, **settings}
 
 
 def _answers(port: int, environ: Mapping[str, str], path: str) -> bool:

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 
+from idp.operations.tasks import beat_heart
+
 log = logging.getLogger("idp.operations")
 
 
@@ -22,6 +24,7 @@ class Command(BaseCommand):
         from celery import signals
 
         def say(**_: Any) -> None:
+            beat_heart.delay()  # the first sign of life, without waiting for the first interval
             log.info("beat ready")
 
         signals.beat_init.connect(say, weak=False)
