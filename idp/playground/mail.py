@@ -41,11 +41,7 @@ def as_json(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 @xframe_options_sameorigin
-<<<<<<< HEAD
 @csp_replace(MAIL_POLICY)  # type: ignore[arg-type]  # its annotation forgets views that take an argument from the URL
-=======
-@csp_replace(MAIL_POLICY)  # type: ignore[arg-type]  # its stub knows views without further arguments only
->>>>>>> a5d53fb (Show where one is signed in, and let one end it)
 def markup(_request: HttpRequest, mail_id: str) -> HttpResponse:
     """The HTML part of one mail, for a sandboxed frame."""
     html = next((str(mail["html"]) for mail in inbox.messages() if mail["id"] == mail_id), "")
