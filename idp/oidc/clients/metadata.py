@@ -162,6 +162,11 @@ MEMBERS: dict[str, Callable[[Any], Any]] = {
     "access_token_format": lambda v: _choice("access_token_format", v, ("jwt", "opaque")),
     "access_token_seconds": lambda v: _seconds("access_token_seconds", v, 30, 3600),
 }
+# Members that a client need not have: in a change, null takes them away (RFC 7592 2.2).
+OPTIONAL = {
+    "contacts", "jwks", "client_uri", "logo_uri", "policy_uri", "tos_uri", "default_max_age", "require_auth_time",
+    "id_token_signed_response_alg", "access_token_alg", "access_token_format", "access_token_seconds",
+}  # fmt: skip
 # Answered by us, so a document that was read back may hold them; never taken from the caller.
 ANSWERED_ONLY = {"client_id", "client_secret", "client_secret_expires_at", "client_id_issued_at", "enabled"}
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from idp.consent.models import Consent
 from idp.events import catalogue, emit
 from idp.kernel import generations
 from idp.kernel.clock import now
@@ -18,7 +19,7 @@ from idp.oidc.keys import rotation
 from idp.oidc.models import Client, ClientSecret
 
 from . import cache
-from .metadata import InvalidMetadata, validate
+from .metadata import OPTIONAL, InvalidMetadata, validate
 from .policy import STANDARD_SCOPES, secret_digest
 
 SECRET_OVERLAP = timedelta(days=1)
@@ -52,6 +53,18 @@ _DEFAULTS: dict[str, Any] = {
 _COLUMNS = ("client_name", "redirect_uris", "post_logout_redirect_uris", "allowed_origins", "profile", "first_party")
 
 
+def check(document: Mapping[str, Any], *, kind: str = "web", before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All members of the client that `create`, or with `before` (see `describe`) `update`, would make of `document`.
+
+    Raises InvalidMetadata. A member that need not be there goes by None.
+    """
+    start = before or {**_DEFAULTS, **TYPES[kind]}
+    meta = validate({member: value for member, value in {**start, **document}.items() if value is not None or member not in OPTIONAL})
+    if "client_name" not in meta:
+        raise InvalidMetadata("client_name", "is missing")
+    return meta
+
+
 def create(
     document: Mapping[str, Any], *, type: str = "web", client_id: str | None = None, by: UUID | None = None
 ) -> tuple[Client, str | None]:
@@ -59,9 +72,7 @@ def create(
 
     Raises InvalidMetadata; nothing is stored then.
     """
-    meta = validate({**_DEFAULTS, **TYPES[type], **document})
-    if "client_name" not in meta:
-        raise InvalidMetadata("client_name", "is missing")
+    meta = check(document, kind=type)
     with transaction.atomic():
         client = Client(client_id=client_id or secret_token(18))
         _assign(client, meta)
@@ -78,7 +89,7 @@ def update(client: Client, document: Mapping[str, Any], *, by: UUID | None = Non
     Raises InvalidMetadata; nothing is stored then.
     """
     before = describe(client)
-    meta = validate({**before, **document})
+    meta = check(document, before=before)
     with transaction.atomic():
         _assign(client, meta)
         client.save()
@@ -87,7 +98,8 @@ def update(client: Client, document: Mapping[str, Any], *, by: UUID | None = Non
             client.secrets.all().delete()
         elif not client.secrets.exists():
             secret = _new_secret(client)
-        changed = sorted(member for member, value in describe(client).items() if before.get(member) != value)
+        after = describe(client)
+        changed = sorted(member for member in {*before, *after} if before.get(member) != after.get(member))
         emit(catalogue.ClientUpdated(client_id=client.client_id, members=tuple(changed)), by=by)
         generations.bump(cache.GENERATION)
     return secret
@@ -123,6 +135,8 @@ def delete(client: Client, *, by: UUID | None = None) -> None:
     with transaction.atomic():
         client_id = client.client_id
         client.delete()
+        # By name, not by row: a later client under the same identifier must not inherit what people allowed this one.
+        Consent.objects.filter(client_id=client_id).delete()
         emit(catalogue.ClientDeleted(client_id=client_id), by=by)
         generations.bump(cache.GENERATION)
 

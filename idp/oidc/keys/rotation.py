@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -27,7 +28,7 @@ def ensure(*algorithms: str) -> list[SigningKey]:
     return made
 
 
-def rotate(*algorithms: str, immediately: bool = False) -> list[SigningKey]:
+def rotate(*algorithms: str, immediately: bool = False, by: UUID | None = None) -> list[SigningKey]:
     """A new key per algorithm (default: all in use): published now, signing once every relying party can have seen it.
 
     The former key stays published until nothing that it signed is alive. `immediately` signs with the new key at once.
@@ -37,7 +38,7 @@ def rotate(*algorithms: str, immediately: bool = False) -> list[SigningKey]:
     made: list[SigningKey] = []
     for algorithm in algorithms or ALWAYS_PRESENT:
         with transaction.atomic():
-            key = _make(algorithm, publish_first=not immediately)
+            key = _make(algorithm, publish_first=not immediately, by=by)
             SigningKey.objects.filter(algorithm=algorithm, retires_at=None).exclude(pk=key.pk).update(retires_at=key.activates_at + grace())
             made.append(key)
     return made
@@ -53,7 +54,7 @@ def rotate_due() -> list[SigningKey]:
         return rotate(*due) if due else []
 
 
-def withdraw(kid: str) -> bool:
+def withdraw(kid: str, *, by: UUID | None = None) -> bool:
     """Emergency: delete a key, so that nothing it signed is believed any more; a new one signs at once. False = unknown kid."""
     with transaction.atomic():
         key = SigningKey.objects.filter(kid=kid).first()
@@ -61,8 +62,8 @@ def withdraw(kid: str) -> bool:
             return False
         key.delete()
         if not SigningKey.objects.filter(algorithm=key.algorithm, activates_at__lte=now(), retires_at=None).exists():
-            _make(key.algorithm, publish_first=False)
-        emit(catalogue.KeyRetired(kid=kid, alg=key.algorithm))
+            _make(key.algorithm, publish_first=False, by=by)
+        emit(catalogue.KeyRetired(kid=kid, alg=key.algorithm), by=by)
         generations.bump(GENERATION)
     return True
 
@@ -72,7 +73,7 @@ def grace() -> timedelta:
     return timedelta(seconds=max(settings.IDP.id_token_seconds, 3600) + settings.IDP.jwks_cache_seconds)
 
 
-def _make(algorithm: str, *, publish_first: bool) -> SigningKey:
+def _make(algorithm: str, *, publish_first: bool, by: UUID | None = None) -> SigningKey:
     if not SigningKey.objects.filter(algorithm=algorithm, activates_at__lte=now(), retires_at=None).exists():
         publish_first = False  # nothing signs yet: nobody's cached key set can be too old
     private = jose.generate(algorithm)
@@ -87,6 +88,6 @@ def _make(algorithm: str, *, publish_first: bool) -> SigningKey:
         created_at=moment,
         activates_at=moment + timedelta(seconds=lead) if publish_first else moment,
     )
-    emit(catalogue.KeyCreated(kid=key.kid, alg=algorithm))
+    emit(catalogue.KeyCreated(kid=key.kid, alg=algorithm), by=by)
     generations.bump(GENERATION)
     return key
