@@ -289,6 +289,35 @@ class KeyRetired(Event):
     alg: str
 
 
+# Deliveries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRetried(Event):
+    """Staff sent a message again that could not be delivered."""
+
+    name: ClassVar[str] = "delivery.retried"
+    delivery: str
+    receiver: str
+
+
+# Staff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffGranted(Event):
+    """A person may use the staff console from now on."""
+
+    name: ClassVar[str] = "staff.granted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffRevoked(Event):
+    """A person may no longer use the staff console."""
+
+    name: ClassVar[str] = "staff.revoked"
+
+
 # Every class above by its name. Derived, so that a new type is one class and nothing can be forgotten.
 CATALOGUE: dict[str, type[Event]] = {
     kind.name: kind

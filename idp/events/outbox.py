@@ -42,6 +42,11 @@ def enqueue(*, receiver: str, payload: Mapping[str, Any], expires_at: datetime |
         delivery.save(force_insert=True)
     else:
         Delivery.objects.bulk_create([delivery], ignore_conflicts=True)
+    wake_after_commit()
+
+
+def wake_after_commit() -> None:
+    """Wake a worker once the caller's transaction is committed; costs the request nothing."""
     transaction.on_commit(_waker.wake, robust=True)
 
 

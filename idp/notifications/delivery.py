@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
-from idp.events import outbox
+from idp.events import catalogue, emit, outbox
 from idp.events.models import Delivery
 from idp.kernel import clock, sealing
 from idp.notifications.receivers import NotNow, Refused
@@ -111,6 +111,29 @@ def attempt(delivery: Delivery) -> bool:
         _retry(delivery, f"error: {type(error).__name__}")
     else:
         _end(delivery, Delivery.State.DONE, "", forget=True)
+    return True
+
+
+def may_retry(delivery: Delivery) -> bool:
+    """Whether a dead message still knows what it wanted to say, and whether it is of use to anybody."""
+    dead = delivery.state == Delivery.State.DEAD and bool(delivery.payload)
+    return dead and (delivery.expires_at is None or delivery.expires_at > clock.now())
+
+
+def retry(delivery_id: UUID, *, by: UUID | None = None) -> bool:
+    """Put a dead message back in the line, for one attempt at least; `by` is who asked for it. False = it cannot be sent again."""
+    with transaction.atomic():
+        row = Delivery.objects.filter(pk=delivery_id).first()
+        if row is None or not may_retry(row):
+            return False
+        now = clock.now()
+        back = Delivery.objects.filter(pk=row.pk, state=Delivery.State.DEAD).update(
+            state=Delivery.State.WAITING, due_at=now, done_at=None, lease_until=None, lease_owner=""
+        )
+        if not back:
+            return False
+        emit(catalogue.DeliveryRetried(delivery=str(row.pk), receiver=row.receiver), by=by)
+        outbox.wake_after_commit()
     return True
 
 
