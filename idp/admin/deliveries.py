@@ -1,0 +1,83 @@
+"""The outbox: what waits, what could not be delivered, and another try."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from idp.events.models import Delivery
+from idp.notifications import delivery
+
+from .lists import ChoiceFilter, RecordAdmin, RecordedFilter, badge
+
+_KINDS = {"dead": "danger", "waiting": "warn", "done": "ok", "expired": ""}
+
+
+class StateFilter(ChoiceFilter):
+    """Waiting, done, dead, expired."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+    conditions = {value: (label, Q(state=value)) for value, label in Delivery.State.choices}
+
+
+class ReceiverFilter(ChoiceFilter):
+    """Who gets it."""
+
+    title = gettext_lazy("receiver")
+    parameter_name = "receiver"
+    conditions = {name: (name, Q(receiver=name)) for name in settings.RECEIVERS}
+
+
+class DeliveryAdmin(RecordAdmin):
+    """The list and one page per message; never what the message says."""
+
+    detail_template = "staff/delivery.html"
+    list_title = gettext_lazy("Deliveries")
+    lead = gettext_lazy("Mail and other messages on their way out. What they say is sealed and not shown.")
+    list_display = ("id_shown", "receiver", "state_shown", "attempts", "created_at", "last_error")
+    list_filter = (StateFilter, ReceiverFilter, RecordedFilter)
+    ordering = ("-id",)
+    sortable_by = ("attempts",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("payload")
+
+    @admin.display(description="id")
+    def id_shown(self, row: Delivery) -> Any:
+        return badge(row.pk, "id")
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_shown(self, row: Delivery) -> Any:
+        return badge(row.get_state_display(), _KINDS.get(row.state, ""))
+
+    def extra_urls(self) -> list[URLPattern]:
+        return [self.action_path("<str:object_id>/retry/", self.retry_view, "retry")]
+
+    def detail_title(self, row: Delivery) -> str:
+        return _("Message to %(receiver)s") % {"receiver": row.receiver}
+
+    def detail(self, request: HttpRequest, row: Delivery) -> dict[str, Any]:
+        return {
+            "state": badge(row.get_state_display(), _KINDS.get(row.state, "")),
+            "may_retry": delivery.may_retry(row),
+            "retry_url": self.object_url(row, "retry"),
+        }
+
+    def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """Send a dead message again."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        row = self.find(request, object_id)
+        if delivery.retry(row.pk, by=request.user.pk):
+            messages.success(request, _("It is on its way again."))
+        else:
+            messages.error(request, _("It cannot be sent again: it is not dead any more, or what it said is gone."))
+        return HttpResponseRedirect(self.object_url(row))

@@ -1,0 +1,101 @@
+"""The event log: who did what, when, from where."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from idp.accounts.models import User
+from idp.events.catalogue import CATALOGUE
+from idp.events.models import EventRecord
+from idp.oidc.models import RefusedRequest
+
+from .lists import ChoiceFilter, RecordAdmin, RecordedFilter, badge
+
+_BAD = {"sign_in.failed", "code.replayed", "refresh_token.replayed", "account.locked", "consent.denied"}
+
+
+class NameFilter(ChoiceFilter):
+    """One kind of event; the choices are the catalogue, not a query over the table."""
+
+    title = _("event")
+    parameter_name = "name"
+    conditions = {name: (name, Q(name=name)) for name in sorted(CATALOGUE)}
+
+
+class StaffActionFilter(ChoiceFilter):
+    """What somebody did for somebody else."""
+
+    title = _("done by")
+    parameter_name = "by"
+    conditions = {"staff": (_("staff"), Q(by__isnull=False))}
+
+
+class EventAdmin(RecordAdmin):
+    """The list and one page per event."""
+
+    detail_template = "staff/event.html"
+    list_title = _("Event log")
+    lead = _("Every sign-in, token, consent and change, newest first. Nothing here holds a password or a token.")
+    list_display = ("event", "person_shown", "client_id", "when", "ip", "request_id")
+    list_display_links = ("event",)
+    list_filter = (NameFilter, RecordedFilter, StaffActionFilter)
+    search_fields = ("request_id",)
+    search_help_text = _("E-mail, sub, client_id, request id, or the reference of an error page")
+    ordering = ("-id",)
+    sortable_by = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        def address(column: str) -> Subquery:
+            return Subquery(User.objects.filter(pk=OuterRef(column)).values("email")[:1])
+
+        return super().get_queryset(request).annotate(person_email=address("person"), by_email=address("by"))
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        """Whole identifiers only: parts of them would read the whole table."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        wanted = Q(request_id=term) | Q(client_id=term)
+        try:
+            wanted |= Q(person=UUID(term)) | Q(by=UUID(term))
+        except ValueError:
+            pass
+        if "@" in term:
+            someone = User.objects.filter(email__iexact=term).values_list("pk", flat=True).first()
+            if someone is not None:
+                wanted |= Q(person=someone) | Q(by=someone)
+        elif len(term) <= 16:
+            request_id = RefusedRequest.objects.filter(reference=term.upper()).values_list("request_id", flat=True).first()
+            if request_id:
+                wanted |= Q(request_id=request_id)
+        return queryset.filter(wanted), False
+
+    @admin.display(description=_("event"))
+    def event(self, record: EventRecord) -> Any:
+        return badge(record.name, "warn" if record.name in _BAD else "")
+
+    @admin.display(description=_("person"), empty_value="–")
+    def person_shown(self, record: Any) -> Any:
+        return record.person_email or record.person or None
+
+    @admin.display(description=_("when (UTC)"))
+    def when(self, record: EventRecord) -> str:
+        return f"{record.at:%Y-%m-%d %H:%M:%S}"
+
+    def detail_title(self, row: EventRecord) -> str:
+        return row.name
+
+    def detail(self, request: HttpRequest, row: EventRecord) -> dict[str, Any]:
+        kind = CATALOGUE.get(row.name)
+        return {
+            "meaning": (kind.__doc__ or "").split("\n\n")[0] if kind else "",
+            "data": json.dumps(row.data, indent=2, ensure_ascii=False) if row.data else "",
+            "refusals": RefusedRequest.objects.filter(request_id=row.request_id)[:5] if row.request_id else [],
+        }
