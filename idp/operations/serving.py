@@ -32,7 +32,7 @@ STOP_SECONDS = 25
 PR_SET_PDEATHSIG = 1
 HEADER_SECONDS = 10
 # Request line and headers together. Longer ones get 414 or 431 before any code of ours runs.
-HEADER_BYTES = 64 * 1024
+HEADER_BYTES = 32 * 1024
 
 
 def serve(*, host: str, port: int, workers: int, threads: int, backlog: int) -> None:
@@ -57,8 +57,8 @@ def serve(*, host: str, port: int, workers: int, threads: int, backlog: int) -> 
         workers=workers,
         blocking_threads=threads,
         backlog=backlog,
-        # Beyond this many requests at a time the kernel keeps new connections waiting: memory stays bounded.
-        backpressure=max(64, 8 * threads),
+        # Connections, not requests: idle ones count, so this is not a multiple of the threads.
+        backpressure=max(128, backlog // workers),
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, keep_alive=True, max_buffer_size=HEADER_BYTES),
         respawn_failed_workers=workers > 1,
         workers_kill_timeout=STOP_SECONDS,

@@ -43,8 +43,8 @@ LOGGING: dict[str, Any] = {
         # The access line says it already.
         "django.request": {"level": "ERROR"},
         "django.server": {"handlers": [], "level": "ERROR", "propagate": True},
-        "django.security": {"level": "ERROR"},
-        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # A traceback for each bad request would let anybody fill the log; the access line tells of it.
+        "django.security": {"level": "CRITICAL"},
         # At DEBUG these write queries with parameters, request bodies, tokens and mails: never lower than this.
         **{
             name: {"level": "WARNING"}

@@ -72,6 +72,7 @@ class Server:
     stop_signal: int = signal.SIGTERM
     extra: dict[str, str] = field(default_factory=dict)
     answers: Callable[[], bool] = field(default=lambda: True)
+    asked_to_stop: bool = False
 
     @property
     def log(self) -> str:
@@ -80,7 +81,8 @@ class Server:
 
     def begin_stop(self) -> None:
         """Ask it to stop and do not wait, so that several servers stop at the same time."""
-        if self.process.poll() is None:
+        if self.process.poll() is None and not self.asked_to_stop:  # Celery takes a second signal for impatience
+            self.asked_to_stop = True
             self.process.send_signal(self.stop_signal)
 
     def stop(self, *, seconds: float = STOP_SECONDS) -> int:
@@ -279,6 +281,27 @@ def web(
 
 
 @contextmanager
+def development_site(*, options: Sequence[str] = (), **settings: str) -> Iterator[tuple[Server, dict[str, str]]]:
+    """One process with SQLite in a folder of its own, as `make run` starts it, set up with keys and demo data; and its environment."""
+    port = free_port()
+    with _folder("kairos-dev-", None) as folder:
+        environ = child_environ(
+            IDP_ENV="development",
+            IDP_DATA_DIR=str(folder),
+            IDP_ISSUER=f"http://localhost:{port}",
+            PORT=str(port),
+            IDP_ARGON2_MEMORY_KIB="7168",
+            IDP_ARGON2_ITERATIONS="1",
+            **settings,
+        )
+        with child("development", [sys.executable, ROOT / "manage.py", "run_development", *options], environ=environ) as server:
+            server.port = port
+            server.url = environ["IDP_ISSUER"]
+            server.wait_until(lambda: _answers(port, environ, "/livez"))
+            yield server, environ
+
+
+@contextmanager
 def worker(environ: Mapping[str, str], *, options: Sequence[str] = (), wait: bool = True) -> Iterator[Server]:
     """A Celery worker (`manage.py worker`)."""
     with child("worker", [sys.executable, ROOT / "manage.py", "worker", *options], environ=environ) as server:
@@ -396,7 +419,8 @@ def deployment(*, workers: int = 1, durable: bool = False, **settings: str) -> I
         for server in (served, at_work, ticking):
             server.wait()
         tls = ssl.create_default_context(cafile=str(certificate.authority))
-        stack.callback(lambda: [server.begin_stop() for server in (in_front, served, at_work, ticking)])
+        for server in (in_front, served, at_work, ticking):
+            stack.callback(server.begin_stop)
         yield Deployment(
             environ["IDP_ISSUER"], tls, certificate.authority, environ, database, broker, served, at_work, ticking, in_front, mails
         )
