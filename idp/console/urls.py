@@ -11,6 +11,7 @@ urlpatterns = [
     path("", views.landing, name="landing"),
     path("account", views.overview, name="account"),
     path("account/apps", views.apps, name="account-apps"),
+    path("account/sessions", views.sessions, name="account-sessions"),
     path("language", set_language, name="language"),
     path("favicon.ico", views.favicon, name="favicon"),
 ]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from . import connected, profile
+from idp.sessions import current as current_session
+
+from . import connected, devices, profile
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 
 def _person(request: HttpRequest) -> User:
     return cast("User", request.user)
+
+
+def _identifier(request: HttpRequest, name: str) -> str:
+    """An identifier of ours that a form sent back; empty when it cannot be one (PostgreSQL refuses NUL, for example)."""
+    value = request.POST.get(name, "")
+    return value if len(value) <= 255 and value.isascii() and value.isprintable() else ""
 
 
 @require_safe
@@ -52,7 +60,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "has_password": user.has_usable_password(),
         "details": profile.details(user),
         "apps_count": len(connected.apps(user)),
-        "development": settings.IDP.development,
+        "sessions_count": len(devices.of_person(user, here="")),
     }
     return render(request, "console/overview.html", context)
 
@@ -63,9 +71,31 @@ def apps(request: HttpRequest) -> HttpResponse:
     """Apps with access: see them, take access back."""
     user = _person(request)
     if request.method == "POST":
-        name = connected.disconnect(user=user, client_id=request.POST.get("client_id", ""))
+        name = connected.disconnect(user=user, client_id=_identifier(request, "client_id"))
         if name is not None:
             messages.success(request, _("%(app)s no longer has access.") % {"app": name})
         return redirect("account-apps")
     context = {"section": "apps", "person": profile.display_name(user), "apps": connected.apps(user)}
     return render(request, "console/apps.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def sessions(request: HttpRequest) -> HttpResponse:
+    """Where one is signed in: see it, end one session or all others."""
+    user = _person(request)
+    current = current_session(request)
+    here = current.sid if current is not None else ""
+    if request.method == "POST":
+        if request.POST.get("decision") == "end-others":
+            ended = devices.sign_out_others(user, here=here)
+        else:
+            sid = _identifier(request, "sid")
+            ended = int(sid != here and devices.sign_out(user, sid=sid))
+        if ended:
+            messages.success(
+                request, ngettext("Signed out in %(count)d browser.", "Signed out in %(count)d browsers.", ended) % {"count": ended}
+            )
+        return redirect("account-sessions")
+    context = {"section": "sessions", "person": profile.display_name(user), "devices": devices.of_person(user, here=here)}
+    return render(request, "console/sessions.html", context)

@@ -76,6 +76,13 @@ def end_others(user_id: UUID, *, keep: str = "") -> int:
     return BrowserSession.objects.filter(user_id=user_id).exclude(sid=keep or "-").delete()[0]
 
 
+def end_one(user_id: UUID, sid: str) -> bool:
+    """End the session `sid` of this person; false = they have no such session. What it gave to apps is the caller's business."""
+    from .models import BrowserSession
+
+    return bool(sid) and BrowserSession.objects.filter(user_id=user_id, sid=sid).delete()[0] > 0
+
+
 def of_person(user_id: UUID) -> list[BrowserSession]:
     """Live signed-in sessions of a person, newest first."""
     from idp.kernel.clock import now

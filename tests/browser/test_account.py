@@ -25,7 +25,7 @@ def signed_in(visit, provider):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("address", ["/account", "/account/apps", "/account/password"])
+@pytest.mark.parametrize("address", ["/account", "/account/apps", "/account/password", "/account/sessions"])
 def test_axe_finds_nothing_and_a_small_phone_suffices(signed_in, address, scheme):
     page = signed_in(address, color_scheme=scheme, reduced_motion="reduce")
     assert page.url.endswith(address)
@@ -65,6 +65,18 @@ def test_an_app_that_got_access_appears_and_can_be_removed(signed_in):
     expect(page.locator("#last")).to_contain_text("invalid_grant")
     page.click("#playground-sign-in")
     expect(page.locator("#consent-allow")).to_be_visible()
+
+
+def test_another_browser_can_be_signed_out(signed_in):
+    elsewhere, page = signed_in("/account"), signed_in("/account/sessions")
+    expect(page.locator("main")).to_contain_text("this browser")
+    page.click("#end-others")
+    expect(page.locator("[role=status]")).to_contain_text("Signed out in")
+    expect(page.locator("#end-others")).to_have_count(0)
+    elsewhere.goto("/account")
+    assert "/login" in elsewhere.url
+    page.goto("/account")
+    assert page.url.endswith("/account")
 
 
 def test_signing_out_asks_first_and_ends_the_session(signed_in):
