@@ -45,9 +45,9 @@ format: ## rewrite the Python files in the house style
 	@bin/setup dev
 	@$(PY) -m ruff check --fix --quiet . && $(PY) -m ruff format .
 
-bench: ## requests/s and latency of every endpoint, next to a trivial view (docs/performance.md)
+bench: ## requests/s, latency and CPU of every endpoint, next to a trivial view (docs/performance.md; ARGS="--only userinfo")
 	@bin/setup dev
-	@$(PY) tests/bench/run.py
+	@$(PY) tests/bench/run.py $(ARGS)
 
 conformance: ## drive a running OpenID conformance suite: make conformance SUITE=https://… PLAN=…
 	@bin/setup dev
