@@ -24,6 +24,9 @@ def pairs(encoded: str) -> list[tuple[str, str]]:
     """
     if len(encoded) > MAX_BODY:
         raise OAuthError(refusals.REQUEST_TOO_LARGE)
+    if not encoded.isascii():
+        # RFC 3986 2: what is not ASCII arrives percent-encoded, or nobody knows in which encoding it is.
+        raise OAuthError(refusals.REQUEST_MALFORMED, "not ASCII")
     if "%" in encoded and _BROKEN_ESCAPE.search(encoded):
         raise OAuthError(refusals.REQUEST_MALFORMED, "broken percent-encoding")
     try:

@@ -11,6 +11,7 @@ from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.models import Client
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
+from idp.oidc.protocol.words import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def target(raw: RawRequest) -> Target:
     redirect_uri = raw.parameters.get("redirect_uri")
     if redirect_uri is None:
         # RFC 6749 3.1.2.3 allows the only registered one; OIDC Core 3.1.2.1 requires the parameter.
-        if "openid" in raw.parameters.get("scope", "").split() or client.default_redirect_uri is None:
+        if "openid" in words(raw.parameters.get("scope", "")) or client.default_redirect_uri is None:
             raise OAuthError(refusals.REDIRECT_URI_MISSING)
         redirect_uri = client.default_redirect_uri
     elif not client.allows_redirect_uri(redirect_uri):

@@ -17,6 +17,7 @@ from idp.oidc.issuance import id_token_hint
 from idp.oidc.pkce import checks as pkce
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
+from idp.oidc.protocol.words import words
 from idp.oidc.resource_indicators import checks as resource_indicators
 from idp.sessions import assurance
 
@@ -71,7 +72,7 @@ def response_mode(raw: RawRequest, target: Target) -> Proved:
 
 def scope(raw: RawRequest, target: Target) -> Proved:
     # RFC 6749 3.3. OIDC Core 3.1.2.1: scope values that nobody here knows are ignored; known ones that are not the client's are refused.
-    wanted = tuple(dict.fromkeys(raw.parameters.get("scope", "").split()))
+    wanted = words(raw.parameters.get("scope", ""))
     allowed = target.client.scopes
     if any(value not in allowed and value in STANDARD_SCOPES for value in wanted):
         raise OAuthError(refusals.SCOPE_NOT_ALLOWED)
@@ -103,7 +104,7 @@ def nonce(raw: RawRequest, target: Target) -> Proved:
 
 def prompt(raw: RawRequest, target: Target) -> Proved:
     # OIDC Core 3.1.2.1; Initiating User Registration 1.0 4.
-    values = frozenset(raw.parameters.get("prompt", "").split())
+    values = frozenset(words(raw.parameters.get("prompt", "")))
     if not values <= PROMPTS:
         raise OAuthError(refusals.PROMPT_UNSUPPORTED)
     if "none" in values and len(values) > 1:
@@ -142,7 +143,7 @@ def claims(raw: RawRequest, target: Target) -> Proved:
 
 def acr(raw: RawRequest, target: Target) -> Proved:
     # OIDC Core 5.5.1.1: an essential acr that can never be met ends in an error; acr_values alone is voluntary.
-    values = tuple(raw.parameters.get("acr_values", "").split())
+    values = words(raw.parameters.get("acr_values", ""))
     text = raw.parameters.get("claims")
     if text is not None:
         options = (claims_parameter.parse(text).get("id_token") or {}).get("acr") or {}

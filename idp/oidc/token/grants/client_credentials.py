@@ -5,6 +5,7 @@ from __future__ import annotations
 from idp.oidc.issuance.authorization import Authorization
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
+from idp.oidc.protocol.words import words
 from idp.oidc.resource_indicators.checks import audience
 from idp.oidc.token.context import GrantContext
 
@@ -17,7 +18,7 @@ def grant(context: GrantContext) -> Authorization:
     client, request = context.client, context.request
     allowed = client.scopes - PERSONAL
     wanted = request.form.get("scope")
-    scopes = tuple(dict.fromkeys(wanted.split())) if wanted is not None else tuple(sorted(allowed))
+    scopes = words(wanted) if wanted is not None else tuple(sorted(allowed))
     # RFC 6749 3.3: a scope that the client may not have is refused, not silently left out.
     if not allowed.issuperset(scopes):
         raise OAuthError(refusals.SCOPE_NOT_ALLOWED)

@@ -9,6 +9,7 @@ from idp.oidc.issuance.authorization import Authorization
 from idp.oidc.issuance.families import Family
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
+from idp.oidc.protocol.words import words
 from idp.oidc.resource_indicators.checks import audience
 from idp.oidc.token.context import GrantContext
 
@@ -51,7 +52,7 @@ def _narrowed(wanted: str | None, granted: tuple[str, ...], registered: frozense
     still = tuple(scope for scope in granted if scope in registered)
     if wanted is None:
         return still
-    scopes = tuple(dict.fromkeys(wanted.split()))
+    scopes = words(wanted)
     if not set(granted).issuperset(scopes):
         raise OAuthError(refusals.SCOPE_EXCEEDS_GRANT)
     return tuple(scope for scope in scopes if scope in still)
