@@ -27,9 +27,15 @@ def authenticate(request: BackChannelRequest, *, public_allowed: bool = True) ->
 
     Raises OAuthError: exactly the registered method is accepted (OIDC Core 9), two methods at once are refused (RFC 6749 2.3).
     """
-    found = [presented for find in METHODS.values() if (presented := find(request)) is not None]
+    try:
+        found = [presented for find in METHODS.values() if (presented := find(request)) is not None]
+    except OAuthError as error:
+        raise _unauthorized(request, error.refusal, error.detail) from None
     if len(found) > 1 or (found and "client_assertion" in request.form):
         raise OAuthError(refusals.CLIENT_AUTH_TWO_METHODS)
+    if "client_assertion" in request.form:
+        # RFC 7521 4.2: credentials of a kind that nobody here is registered for; never as if they had not been sent.
+        raise _unauthorized(request, refusals.CLIENT_AUTH_METHOD, "client_assertion")
     presented = found[0] if found else none.find(request)
     if presented is None:
         raise _unauthorized(request, refusals.CLIENT_AUTH_MISSING, "no credentials")
