@@ -203,7 +203,13 @@ def revoke(family_id: UUID, *, now: datetime) -> bool:
 
 
 def revoke_between(*, user_id: UUID, client_pk: int, now: datetime) -> int:
-    """End all families of a person with a client (consent taken back); returns how many."""
+    """End all families and unredeemed codes of a person with a client (consent taken back); returns how many families.
+
+    Codes first: a redemption under way holds the row of its code, so its family is there to be ended when this goes on.
+    """
+    db.change(
+        "UPDATE oidc_authorization_code SET used_at = %s WHERE user_id = %s AND client_id = %s AND used_at IS NULL", [now, user_id, client_pk]
+    )
     return db.change(
         "UPDATE oidc_token_family SET revoked_at = %s WHERE user_id = %s AND client_id = %s AND revoked_at IS NULL",
         [now, user_id, client_pk],
