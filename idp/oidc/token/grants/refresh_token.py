@@ -24,6 +24,9 @@ def rotate(context: GrantContext) -> Authorization:
     # A foreign client learns nothing and changes nothing (hostile case RF-05).
     if family is None or family.client_pk != client.pk or not family.refreshable(now):
         raise OAuthError(refusals.REFRESH_TOKEN_INVALID)
+    if family.offline and "offline_access" not in client.scopes:
+        # OIDC Core 11: what let it outlive the session was taken from the client since (hostile case RF-10).
+        raise OAuthError(refusals.REFRESH_TOKEN_INVALID, "offline_access was taken from the client")
     reason = gate.refusal(family.user, epoch=family.epoch)
     if reason is not None:
         raise OAuthError(refusals.PERSON_REFUSED, reason)
