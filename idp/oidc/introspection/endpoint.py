@@ -13,6 +13,7 @@ from idp.oidc.border.form import back_channel
 from idp.oidc.border.http import HttpIn, HttpOut, json_answer
 from idp.oidc.claims.subject import subject_for
 from idp.oidc.client_auth.authenticate import authenticate
+from idp.oidc.clients import cache
 from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.issuance import access_token, families
 from idp.oidc.protocol import refusals
@@ -44,7 +45,8 @@ def _describe(token: str, caller: ClientPolicy) -> dict[str, Any]:
         claims = access_token.read(token)
     except jose.TokenRefused:
         return _describe_refresh_token(token, caller)
-    if not _may_see(caller, claims) or not alive(claims):
+    # RFC 6749 4.1.2.1, hostile case AR-21: tokens of a client that was switched off or deleted count for nothing.
+    if not _may_see(caller, claims) or cache.get(claims["client_id"]) is None or not alive(claims):
         return INACTIVE
     return {"active": True, "token_type": "Bearer", **{name: claims[name] for name in _SHOWN if name in claims}}
 
