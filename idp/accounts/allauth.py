@@ -20,7 +20,7 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 
 from idp.events import emit
-from idp.events.catalogue import SignInSucceeded
+from idp.events.catalogue import SignInFailed, SignInSucceeded
 from idp.events.outbox import enqueue
 from idp.kernel import context as kernel_context
 
@@ -85,6 +85,7 @@ class AccountAdapter(DefaultAccountAdapter):
         assert isinstance(user, User)
         if gate.refusal(user) == "disabled":
             clear_login(request)
+            emit(SignInFailed(reason="disabled", client_id=getattr(request, CLIENT_ATTRIBUTE, None)), person=user.pk)
             return self.respond_user_inactive(request, user)
         return None
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from idp.accounts import people, recovery
@@ -17,7 +20,7 @@ from .pages import handles_passwords, page, throttled
 
 IP_LIMIT = 20
 IP_SECONDS = 600
-TOKEN_KEY = "recovery_token"
+TOKEN = re.compile(r"[0-9a-f]{32}\.[0-9a-z]+-[0-9a-f]+", re.ASCII)
 BACK_KEY = "recovery_back"
 
 
@@ -50,13 +53,15 @@ def sent(request: HttpRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @handles_passwords
 def reset(request: HttpRequest) -> HttpResponseBase:
-    """`/password/reset`: opening the link changes nothing (EM-01); at the first hit its token leaves the address bar (EM-16)."""
+    """`/password/reset`: opening the link changes nothing (EM-01); at the first hit its token leaves the address bar (EM-16).
+
+    It moves into a cookie of this browser: a row of ours per opened link would let anybody fill the table.
+    """
     continuation = Continuation(request)
     token = request.GET.get("token")
     if token is not None and request.method != "POST":
-        request.session[TOKEN_KEY] = token[: recovery.LONGEST_TOKEN]
-        return HttpResponseRedirect("/password/reset")
-    held = request.session.get(TOKEN_KEY, "")
+        return _keep(HttpResponseRedirect("/password/reset"), token)
+    held = request.COOKIES.get(cookie_name(), "")
     user = recovery.person_of(held) if held else None
     if user is None:
         return page(request, "password_link_gone", continuation=continuation, status=400)
@@ -72,11 +77,26 @@ def reset(request: HttpRequest) -> HttpResponseBase:
         return page(request, "password_reset", continuation=continuation, form=form, person=user)
     except people.Overtaken:
         return page(request, "password_link_gone", continuation=continuation, status=400)
-    del request.session[TOKEN_KEY]
     # It never signs in by itself: whoever holds the mailbox still passes every stage of a sign-in (EM-04, EM-10).
-    back = request.session.pop(BACK_KEY, "")
+    back = request.session.get(BACK_KEY, "")
     target = back if is_local_path(back) else "/login"
-    return HttpResponseRedirect(f"{target}{'&' if '?' in target else '?'}done=reset")
+    response = HttpResponseRedirect(f"{target}{'&' if '?' in target else '?'}done=reset")
+    response.delete_cookie(cookie_name(), samesite="Lax")
+    return response
+
+
+def cookie_name() -> str:
+    """`__Host-` prefixed when served over https."""
+    return f"{'__Host-' if settings.SESSION_COOKIE_SECURE else ''}kairos_recovery"
+
+
+def _keep(response: HttpResponse, token: str) -> HttpResponse:
+    # Only what a token is made of: a cookie is no place for a stranger's bytes.
+    shaped = token if len(token) <= recovery.LONGEST_TOKEN and TOKEN.fullmatch(token) else "-"
+    response.set_cookie(
+        cookie_name(), shaped, max_age=settings.PASSWORD_RESET_TIMEOUT, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
+    )
+    return response
 
 
 def well_known(request: HttpRequest) -> HttpResponseBase:

@@ -74,7 +74,7 @@ def test_who_is_signed_in_goes_where_the_page_wanted(client, person):
 
 
 def test_the_session_gets_a_new_name_at_sign_in(client, person):
-    client.get("/password/reset?token=nonsense")  # an anonymous session exists
+    client.post("/signup", {"email": "new@example.org", "password": PASSWORD})  # an anonymous session exists
     name = next(cookie for cookie in client.cookies if "session" in cookie)
     before = client.cookies[name].value
     sign_in(client)
@@ -102,6 +102,7 @@ def test_a_disabled_account_gets_nothing_and_is_told_so_only_with_the_right_pass
     assert "switched off" in page.content.decode()
     assert client.get("/account/password")["Location"].startswith("/login")
     assert "sign_in.succeeded" not in events()
+    assert [record.data["reason"] for record in EventRecord.objects.filter(name="sign_in.failed")] == ["wrong_password", "disabled"]
 
 
 def test_disabling_ends_what_is_open(client, person):

@@ -118,3 +118,37 @@ def test_links_follow_the_configuration_not_the_request(client, person, headers)
 def test_another_host_is_refused_and_mails_nobody(client, person):
     assert client.post("/password/forgot", {"email": "ada@example.org"}, headers={"Host": "evil.example"}).status_code == 400
     assert mails() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parallel_uses_of_a_reset_link_have_one_effect():
+    """Hostile case EM-02."""
+    from idp.accounts import people, recovery
+    from tests.support.factories import make_person
+
+    person = make_person()
+    recovery.request_link("ada@example.org")
+    [token] = [link.split("token=")[1] for link in mails("ada@example.org")[0].links if "token=" in link]
+    outcomes, start = [], threading.Barrier(8)
+
+    def run(number):
+        try:
+            start.wait()
+            recovery.complete(token, f"an entirely new pass phrase {number}")
+            outcomes.append(number)
+        except people.Overtaken:
+            outcomes.append(None)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [winner] = [number for number in outcomes if number is not None]
+    assert len(outcomes) == 8
+    person.refresh_from_db()
+    assert person.credential_epoch == 1
+    assert person.check_password(f"an entirely new pass phrase {winner}")
+    assert recovery.person_of(token) is None
