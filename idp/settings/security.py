@@ -60,5 +60,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 DATA_UPLOAD_MAX_NUMBER_FILES = 0
 
-# check --deploy: TLS ends at the proxy, so Django itself must not redirect (a 301 on /token loses the body).
-SILENCED_SYSTEM_CHECKS = ["security.W008"]
+SILENCED_SYSTEM_CHECKS = [
+    "security.W002",  # idp.kernel.middleware.SecurityHeadersMiddleware sets X-Frame-Options, with the other headers
+    "security.W008",  # TLS ends at the proxy, so Django itself must not redirect (a 301 on /token loses the body)
+    # Of the engine: what idp.oidc decides itself, per client (ClientPolicy), before the engine is asked.
+    "oauth2_provider.W001",  # response types
+    "oauth2_provider.W003",  # PKCE methods (RFC 7636)
+    "oauth2_provider.W005",  # `iss` in the answer (RFC 9207) is added where the answer is made
+    "oauth2_provider.W008",  # http redirect URIs: loopback of native apps only (RFC 8252 7.3)
+]
