@@ -13,3 +13,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 if settings.IDP.development:
     urlpatterns.append(path("", include("idp.playground.urls")))
+
+handler500 = "idp.console.failures.server_error"

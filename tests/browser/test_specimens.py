@@ -67,7 +67,7 @@ def test_the_frame_is_complete(shown):
     root, title = shown.page.locator("html"), shown.page.title()
     assert (root.get_attribute("lang"), root.get_attribute("dir")) == ("en", "ltr")
     assert title.endswith(" · Kairos ID")
-    assert title.startswith("Error: ") == (shown.page.locator("#error-page").count() == 1)
+    assert title.startswith("Error: ") == (shown.page.locator("#error-page, #throttled").count() == 1)
 
 
 def test_the_browser_does_not_complain(shown):

@@ -20,6 +20,7 @@ def show(request: HttpRequest, error: OAuthError, *, reference: str, client: Cli
         request,
         "oidc/error.html",
         {
+            "client": client,
             "title": _("This sign-in cannot go on"),
             "what": f"{_(refusal.page or refusal.description)} {_('Nothing was shared.')}",
             "remedy": _("Go back to the app and try again. If it happens again, send its makers the reference below."),
