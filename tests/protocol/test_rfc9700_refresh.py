@@ -194,6 +194,24 @@ def test_with_offline_access_it_outlives_the_session(shop, ada, browser):
     assert shop.refresh(tokens["refresh_token"]).status == 200
 
 
+@clause("OIDC Core 11", "hostile case BR-17")
+def test_without_offline_access_it_ends_when_the_session_does(clock, shop, ada, browser):
+    token = shop.tokens(browser)["refresh_token"]
+    step = settings.IDP.session_idle_seconds - 1
+    for _ in range(settings.IDP.session_absolute_seconds // step):
+        clock.shift(step)
+        token = shop.refresh(token).json()["refresh_token"]
+    clock.shift(step)
+    refused.as_json(shop.refresh(token), "invalid_grant", code="refresh-token-invalid")
+
+
+@clause("OIDC Core 11", "hostile case BR-17")
+def test_without_offline_access_it_ends_when_nobody_is_there(clock, shop, ada, browser):
+    token = shop.tokens(browser)["refresh_token"]
+    clock.shift(settings.IDP.session_idle_seconds)
+    refused.as_json(shop.refresh(token), "invalid_grant", code="refresh-token-invalid")
+
+
 @clause("hostile case RF-10")
 @pytest.mark.parametrize(
     "change",

@@ -22,6 +22,7 @@ from idp.kernel.ids import digest, secret_token
 
 from .authorization import Authentication
 
+LONGER_THAN_ACCESS_TOKENS = 2 * 3600
 LINEAGE_CHARACTERS, TOKEN_CHARACTERS = 22, 65  # 128 bits that name the family, 256 bits that change
 
 
@@ -57,7 +58,10 @@ class Family:
 
     def refreshable(self, now: datetime) -> bool:
         """Alive and used often enough."""
-        return self.alive(now) and self.last_used_at > now - timedelta(seconds=settings.IDP.refresh_token_idle_seconds)
+        idle = settings.IDP.refresh_token_idle_seconds
+        if not self.offline:
+            idle = min(idle, settings.IDP.session_idle_seconds)
+        return self.alive(now) and self.last_used_at > now - timedelta(seconds=idle)
 
 
 _COLUMNS = (
@@ -129,7 +133,10 @@ def start(
     """Open a family; returns its first refresh token when `refreshable`. One INSERT."""
     lineage = secret_token(16)
     token = lineage + secret_token(32) if refreshable else None
-    life = settings.IDP.refresh_token_absolute_seconds if refreshable else 2 * 3600  # longer than any access token lives
+    expires_at = now + timedelta(seconds=settings.IDP.refresh_token_absolute_seconds if refreshable else LONGER_THAN_ACCESS_TOKENS)
+    if refreshable and "offline_access" not in scopes:
+        # OIDC Core 11: only offline_access outlives the session, which ends this long after the person authenticated.
+        expires_at = min(expires_at, authentication.auth_time + timedelta(seconds=settings.IDP.session_absolute_seconds))
     db.change(
         f"INSERT INTO oidc_token_family ({_COLUMNS}, user_id, lineage_digest, generation, created_at)"  # noqa: S608 - constants only
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, NULL, NULL, %s, %s, NULL, %s, %s, 0, %s)",
@@ -148,7 +155,7 @@ def start(
             "offline_access" in scopes,
             None if token is None else digest(token),
             now,
-            now + timedelta(seconds=life),
+            expires_at,
             user_id,
             None if token is None else digest(lineage),
             now,
