@@ -22,6 +22,7 @@ Network = IPv4Network | IPv6Network
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}", re.ASCII)
 MOST_HOPS = 20
 USER_AGENT_LENGTH = 300
+LONGEST_ADDRESS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,8 @@ def client_address(peer: Address, forwarded_for: str) -> Address:
     return address
 
 
-def parse_address(text: str) -> Address | None:
-    """An IP address with or without port (`192.0.2.1:80`, `[2001:db8::1]:80`), IPv4-mapped ones as IPv4; None if it is none."""
+@lru_cache(maxsize=4096)  # parsing costs more than all the rest here, and the same addresses come again; bounded in number and length
+def _parse(text: str) -> Address | None:
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
@@ -120,9 +121,19 @@ def parse_address(text: str) -> Address | None:
     return address
 
 
+def parse_address(text: str) -> Address | None:
+    """An IP address with or without port (`192.0.2.1:80`, `[2001:db8::1]:80`), IPv4-mapped ones as IPv4; None if it is none."""
+    return _parse(text) if len(text) <= LONGEST_ADDRESS else None
+
+
 def is_trusted(address: Address) -> bool:
     """Is this one of `IDP_TRUSTED_PROXIES`?"""
-    return any(address in network for network in _networks(settings.IDP.trusted_proxies))
+    return _within(address, settings.IDP.trusted_proxies)
+
+
+@lru_cache(maxsize=4096)
+def _within(address: Address, proxies: tuple[str, ...]) -> bool:
+    return any(address in network for network in _networks(proxies))
 
 
 @lru_cache(maxsize=8)
@@ -133,4 +144,6 @@ def _networks(proxies: tuple[str, ...]) -> tuple[Network, ...]:
 def _one_line(latin1: str) -> str:
     # PEP 3333: header values arrive as bytes in the disguise of Latin-1. No control character and no bidi mark stays.
     text = latin1.encode("latin-1", "replace").decode("utf-8", "replace")
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from jwcrypto.common import JWException
 from jwcrypto.jwk import JWK
 
+_ECDSA = ec.ECDSA(hashes.SHA256())
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 MAX_TOKEN_CHARACTERS = 8192  # RFC 8725 3.11 in spirit: nothing longer is ever decoded
 
@@ -35,9 +36,12 @@ class TokenRefused(Exception):
     """The token is not one that we signed, in the form that was expected. The message is for logs only."""
 
 
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+
+
 def b64encode(data: bytes) -> str:
     """Base64url without padding (RFC 7515 2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
 
 
 def b64decode(text: str) -> bytes:
@@ -50,8 +54,11 @@ def b64decode(text: str) -> bytes:
         raise ValueError("not base64url") from error
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def _json_bytes(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return _encode(value).encode()
 
 
 def generate(algorithm: str) -> PrivateKey:
@@ -145,7 +152,7 @@ class Signer:
     def _signature(self, data: bytes) -> bytes:
         key = self.key
         if isinstance(key, ec.EllipticCurvePrivateKey):
-            r, s = decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
+            r, s = decode_dss_signature(key.sign(data, _ECDSA))
             return r.to_bytes(32, "big") + s.to_bytes(32, "big")
         if isinstance(key, ed25519.Ed25519PrivateKey):
             return key.sign(data)
@@ -170,7 +177,7 @@ class Verifier:
                 if len(signature) != 64:  # the JWS form is r || s, never DER (RFC 7518 3.4)
                     return False
                 r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
-                key.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
+                key.verify(encode_dss_signature(r, s), data, _ECDSA)
             elif isinstance(key, ed25519.Ed25519PublicKey):
                 key.verify(signature, data)
             elif self.algorithm == "PS256":

@@ -114,11 +114,16 @@ def one_line(text: str, *, limit: int) -> str:
 
 def clean_path(path: str) -> str:
     """A path for the access line: never a query; long random segments (links of mails) are hidden, UUIDs are not."""
+    if len(path) < 20 and path.isprintable():  # too short for a random segment
+        return path
     segments = [
         HIDDEN if LONG_RANDOM_SEGMENT.fullmatch(segment) and not UUID.fullmatch(segment) else segment
         for segment in path[: LONGEST_PATH + 1].split("/")
     ]
     return one_line("/".join(segments), limit=LONGEST_PATH)
+
+
+_encode_line = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def access(request: context.RequestContext, *, method: str, path: str, status: int, seconds: float) -> None:
@@ -131,7 +136,7 @@ def access(request: context.RequestContext, *, method: str, path: str, status: i
         line = f"{time.strftime('%H:%M:%S')} {method:<4} {path} {status} {milliseconds} ms\n"
     else:
         line = (
-            json.dumps(
+            _encode_line(
                 {
                     "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                     "level": "info",
@@ -142,8 +147,7 @@ def access(request: context.RequestContext, *, method: str, path: str, status: i
                     "ms": milliseconds,
                     "ip": request.ip,
                     "request_id": request.request_id,
-                },
-                separators=(",", ":"),
+                }
             )
             + "\n"
         )

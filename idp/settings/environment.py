@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -26,6 +26,8 @@ class Environment(BaseSettings):
         hide_input_in_errors=True,
         str_strip_whitespace=True,
     )
+    # Django's lazy settings ask every value for this name; without it each `settings.IDP` would run through pydantic's search.
+    _mask_wrapped: ClassVar[bool] = True
 
     env: Literal["development", "production"] = Field(
         "production", description="`production` refuses weak settings; `development` adds the playground and the mail inbox."

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from idp.kernel import context
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -62,5 +63,5 @@ class HttpOut:
 
 def json_answer(document: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpOut:
     """A JSON answer that nobody may keep (RFC 6749 5.1)."""
-    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    body = _encode(document).encode()
     return HttpOut(status, body, {"Content-Type": "application/json", **NO_STORE, **(headers or {})})
