@@ -301,7 +301,9 @@ CLAIMS = [
     case("OIDC Core 5.5", "unknown claim", "id_token", {"shoe_size": {"essential": True}}, {}),
     case("OIDC Core 5.5", "what the person has no value for", "id_token", {"nickname": {"essential": True}}, {}),
     case("OIDC Core 5.5", "userinfo only", "userinfo", {"email": None}, {}),
-    case("hostile case TK-18", "columns that are no claims", "id_token", {"password": None, "is_staff": None, "credential_epoch": None}, {}),
+    case(
+        "hostile case TK-18", "columns that are no claims", "id_token", {"password": None, "is_staff": None, "credential_epoch": None}, {}
+    ),
     case("OIDC Core 5.5.1.1", "a voluntary acr out of reach", "id_token", {"acr": {"values": ["gold"]}}, {}),
     case("OIDC Core 5.5", "protocol claims cannot be forged", "id_token", {"iss": {"value": "https://evil.example"}}, {}),
 ]

@@ -14,7 +14,7 @@ from idp.kernel import generations
 from idp.oidc.clients import registry
 from idp.oidc.doors.wsgi import door
 from idp.oidc.explain import record
-from idp.oidc.keys import rotation, ring
+from idp.oidc.keys import ring, rotation
 from idp.oidc.models import SigningKey
 
 from .browser import Browser, through_wsgi
@@ -48,7 +48,7 @@ class World:
         return Browser(through_wsgi(application(self.door), origin=self.issuer, ip=ip), origin=self.issuer)
 
     def app(
-        self, name: str = "Shop", *, type: str = "web", scope: str = "openid", registered_scope: str | None = None, **metadata: Any  # noqa: A002
+        self, name: str = "Shop", *, type: str = "web", scope: str = "openid", registered_scope: str | None = None, **metadata: Any
     ) -> RelyingParty:
         """Register an app (RFC 7591 members; `registered_scope` is `scope` there); it asks for `scope` unless told otherwise."""
         if registered_scope is not None:
@@ -76,7 +76,7 @@ def signing_keys(db: None) -> None:
     record._bucket._level = record.BURST  # every refusal of a test is kept, however many the tests before it made
     if not _keys:
         rotation.ensure()
-        _keys.extend(SigningKey.objects.values())
+        _keys.extend(dict(values) for values in SigningKey.objects.values())
         return
     SigningKey.objects.all().delete()
     SigningKey.objects.bulk_create(SigningKey(**values) for values in _keys)

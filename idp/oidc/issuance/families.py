@@ -215,7 +215,8 @@ def revoke_between(*, user_id: UUID, client_pk: int, now: datetime) -> int:
     Codes first: a redemption under way holds the row of its code, so its family is there to be ended when this goes on.
     """
     db.change(
-        "UPDATE oidc_authorization_code SET used_at = %s WHERE user_id = %s AND client_id = %s AND used_at IS NULL", [now, user_id, client_pk]
+        "UPDATE oidc_authorization_code SET used_at = %s WHERE user_id = %s AND client_id = %s AND used_at IS NULL",
+        [now, user_id, client_pk],
     )
     return db.change(
         "UPDATE oidc_token_family SET revoked_at = %s WHERE user_id = %s AND client_id = %s AND revoked_at IS NULL",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -12,7 +13,7 @@ from idp.kernel import context
 from tests.support.mailbox import mails
 
 pytestmark = pytest.mark.django_db
-TEMPLATES = {
+TEMPLATES: dict[str, dict[str, Any]] = {
     "verify_code": {"code": "123456", "link": "http://localhost:8000/signup/verify?code=123456", "minutes": 15},
     "already_registered": {},
     "recovery": {"link": "http://localhost:8000/password/reset?token=x", "minutes": 60},
