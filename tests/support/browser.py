@@ -169,7 +169,7 @@ def through_wsgi(application: Callable[..., Iterable[bytes]], *, origin: str, ip
         if unforeseen:
             raise unforeseen[0]
         status, headers = began[0]
-        return int(status[:3]), headers, body
+        return int(status[:3]), headers, b"" if request.method == "HEAD" else body  # the server's part (RFC 9110 9.3.2)
 
     return send
 
