@@ -113,7 +113,7 @@ class ClientForm(forms.ModelForm):
         ),
     )
     grant_types = forms.MultipleChoiceField(
-        label=gettext_lazy("What it may do"), choices=list(_GRANTS.items()), widget=forms.CheckboxSelectMultiple, required=False
+        label=gettext_lazy("How it gets tokens"), choices=list(_GRANTS.items()), widget=forms.CheckboxSelectMultiple, required=False
     )
     scope = forms.CharField(
         label=gettext_lazy("Scopes"),

@@ -11,7 +11,6 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
-from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -22,7 +21,7 @@ from idp.oidc.clients import registry
 from idp.oidc.models import Client, TokenFamily
 
 from .client_form import KINDS, ClientForm, kind_of, omitted
-from .lists import ChoiceFilter, StaffAdmin, badge
+from .lists import ChoiceFilter, StaffAdmin, badge, identifier, moment
 
 # How long the former secret goes on working (seconds), and what the choice is called.
 OVERLAPS: dict[str, Any] = {
@@ -82,7 +81,7 @@ class ClientAdmin(StaffAdmin):
     form = ClientForm
     list_title = gettext_lazy("Apps and services")
     lead = gettext_lazy("Everything that may ask this provider for tokens.")
-    list_display = ("name", "id_of_client", "kind", "profile", "state", "updated")
+    list_display = ("named", "id_of_client", "kind", "rules", "state", "changed")
     list_filter = (KindFilter, ProfileFilter, SwitchFilter, OursFilter)
     search_fields = ("name", "client_id", "redirect_uris")
     search_help_text = gettext_lazy("Name, client_id or redirect URI")
@@ -91,7 +90,7 @@ class ClientAdmin(StaffAdmin):
     fieldsets = (
         (None, {"fields": ("client_name", "client_uri", "redirect_uris", "post_logout_redirect_uris", "seen")}),
         (gettext_lazy("What it may do"), {"fields": ("grant_types", "scope", "resources", "allowed_origins", "first_party")}),
-        (gettext_lazy("How it proves itself"), {"fields": ("token_endpoint_auth_method", "profile", "application_type")}),
+        (gettext_lazy("Security"), {"fields": ("token_endpoint_auth_method", "profile", "application_type")}),
         (
             gettext_lazy("Tokens"),
             {
@@ -109,15 +108,27 @@ class ClientAdmin(StaffAdmin):
         (gettext_lazy("About it"), {"classes": ("collapse",), "fields": ("logo_uri", "policy_uri", "tos_uri", "contacts")}),
     )
 
+    @admin.display(description=gettext_lazy("Name"), ordering="name")
+    def named(self, client: Client) -> str:
+        return client.name
+
+    @admin.display(description=gettext_lazy("Rules"), ordering="profile")
+    def rules(self, client: Client) -> Any:
+        return Client.Profile(client.profile).label
+
+    @admin.display(description=gettext_lazy("Changed (UTC)"), ordering="updated")
+    def changed(self, client: Client) -> Any:
+        return moment(client.updated)
+
     @admin.display(description="client_id", ordering="client_id")
     def id_of_client(self, client: Client) -> Any:
-        return format_html('<span class="mono">{}</span>', client.client_id)
+        return identifier(client.client_id)
 
-    @admin.display(description=gettext_lazy("kind"))
+    @admin.display(description=gettext_lazy("Kind"))
     def kind(self, client: Client) -> Any:
         return KINDS[kind_of(client)][0]
 
-    @admin.display(description=gettext_lazy("state"), ordering="enabled")
+    @admin.display(description=gettext_lazy("State"), ordering="enabled")
     def state(self, client: Client) -> Any:
         return badge(_("on"), "ok") if client.enabled else badge(_("off"), "danger")
 
@@ -148,7 +159,7 @@ class ClientAdmin(StaffAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         client = self.find(request, object_id)
-        moment = now()
+        present = now()
         context = {
             "title": client.name,
             "list_url": self.list_url(),
@@ -156,7 +167,7 @@ class ClientAdmin(StaffAdmin):
             "kind": KINDS[kind_of(client)][0],
             "has_secret": client.token_endpoint_auth_method != "none",
             "secrets": [
-                secret for secret in client.secrets.order_by("-created_at") if secret.expires_at is None or secret.expires_at > moment
+                secret for secret in client.secrets.order_by("-created_at") if secret.expires_at is None or secret.expires_at > present
             ],
             "refused_url": _address("oidc_refusedrequest", q=client.client_id),
             "events_url": _address("events_eventrecord", q=client.client_id),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from idp.events.models import Delivery
 from idp.notifications import delivery
 
-from .lists import ChoiceFilter, RecordAdmin, RecordedFilter, badge
+from .lists import ChoiceFilter, RecordAdmin, RecordedFilter, badge, identifier, moment
 
 _KINDS = {"dead": "danger", "waiting": "warn", "done": "ok", "expired": ""}
 
@@ -42,19 +42,35 @@ class DeliveryAdmin(RecordAdmin):
     detail_template = "staff/delivery.html"
     list_title = gettext_lazy("Deliveries")
     lead = gettext_lazy("Mail and other messages on their way out. What they say is sealed and not shown.")
-    list_display = ("id_shown", "receiver", "state_shown", "attempts", "created_at", "last_error")
+    list_display = ("id_shown", "to_whom", "state_shown", "tries", "made", "why")
     list_filter = (StateFilter, ReceiverFilter, RecordedFilter)
     ordering = ("-id",)
-    sortable_by = ("attempts",)
+    sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("payload")
 
     @admin.display(description="id")
     def id_shown(self, row: Delivery) -> Any:
-        return badge(row.pk, "id")
+        return identifier(row.pk)
 
-    @admin.display(description=gettext_lazy("state"), ordering="state")
+    @admin.display(description=gettext_lazy("Receiver"))
+    def to_whom(self, row: Delivery) -> str:
+        return row.receiver
+
+    @admin.display(description=gettext_lazy("Attempts"))
+    def tries(self, row: Delivery) -> int:
+        return row.attempts
+
+    @admin.display(description=gettext_lazy("Made (UTC)"))
+    def made(self, row: Delivery) -> Any:
+        return moment(row.created_at)
+
+    @admin.display(description=gettext_lazy("Last error"))
+    def why(self, row: Delivery) -> str:
+        return row.last_error
+
+    @admin.display(description=gettext_lazy("State"), ordering="state")
     def state_shown(self, row: Delivery) -> Any:
         return badge(row.get_state_display(), _KINDS.get(row.state, ""))
 

@@ -16,7 +16,7 @@ from idp.events.catalogue import CATALOGUE
 from idp.events.models import EventRecord
 from idp.oidc.models import RefusedRequest
 
-from .lists import ChoiceFilter, RecordAdmin, RecordedFilter, badge
+from .lists import ChoiceFilter, RecordAdmin, RecordedFilter, badge, identifier, moment
 
 _BAD = {"sign_in.failed", "code.replayed", "refresh_token.replayed", "account.locked", "consent.denied"}
 
@@ -43,7 +43,7 @@ class EventAdmin(RecordAdmin):
     detail_template = "staff/event.html"
     list_title = _("Event log")
     lead = _("Every sign-in, token, consent and change, newest first. Nothing here holds a password or a token.")
-    list_display = ("event", "person_shown", "client_id", "when", "ip", "request_id")
+    list_display = ("event", "person_shown", "client", "when", "from_where", "done_by")
     list_display_links = ("event",)
     list_filter = (NameFilter, RecordedFilter, StaffActionFilter)
     search_fields = ("request_id",)
@@ -77,17 +77,29 @@ class EventAdmin(RecordAdmin):
                 wanted |= Q(request_id=request_id)
         return queryset.filter(wanted), False
 
-    @admin.display(description=_("event"))
+    @admin.display(description=_("Event"))
     def event(self, record: EventRecord) -> Any:
         return badge(record.name, "warn" if record.name in _BAD else "")
 
-    @admin.display(description=_("person"), empty_value="–")
+    @admin.display(description=_("Person"))
     def person_shown(self, record: Any) -> Any:
-        return record.person_email or record.person or None
+        return record.person_email or (identifier(record.person) if record.person else "")
 
-    @admin.display(description=_("when (UTC)"))
-    def when(self, record: EventRecord) -> str:
-        return f"{record.at:%Y-%m-%d %H:%M:%S}"
+    @admin.display(description="client_id")
+    def client(self, record: EventRecord) -> Any:
+        return identifier(record.client_id) if record.client_id else ""
+
+    @admin.display(description=_("From"))
+    def from_where(self, record: EventRecord) -> str:
+        return record.ip
+
+    @admin.display(description=_("Done by"))
+    def done_by(self, record: Any) -> Any:
+        return record.by_email or (identifier(record.by) if record.by else "")
+
+    @admin.display(description=_("When (UTC)"))
+    def when(self, record: EventRecord) -> Any:
+        return moment(record.at)
 
     def detail_title(self, row: EventRecord) -> str:
         return row.name

@@ -17,17 +17,17 @@ from idp.kernel.clock import now
 from idp.oidc.keys import rotation
 from idp.oidc.models import SigningKey
 
-from .lists import RecordAdmin, badge
+from .lists import RecordAdmin, badge, identifier, moment
 
 
-def state_of(key: SigningKey, moment: datetime) -> tuple[Any, str]:
-    """What a key does at `moment`, in words and as a kind of badge."""
-    if key.retires_at is not None and key.retires_at <= moment:
+def state_of(key: SigningKey, present: datetime) -> tuple[Any, str]:
+    """What a key does at `present`, in words and as a kind of badge."""
+    if key.retires_at is not None and key.retires_at <= present:
         return gettext_lazy("former, no longer published"), ""
-    if key.activates_at > moment:
-        return gettext_lazy("published, signs in %(time)s") % {"time": timeuntil(key.activates_at, moment, depth=1)}, ""
+    if key.activates_at > present:
+        return gettext_lazy("signs in %(time)s") % {"time": timeuntil(key.activates_at, present, depth=1)}, ""
     if key.retires_at is not None:
-        return gettext_lazy("replaced, published for %(time)s more") % {"time": timeuntil(key.retires_at, moment, depth=1)}, "warn"
+        return gettext_lazy("replaced, goes in %(time)s") % {"time": timeuntil(key.retires_at, present, depth=1)}, "warn"
     return gettext_lazy("signs"), "ok"
 
 
@@ -37,7 +37,8 @@ class KeyAdmin(RecordAdmin):
     change_list_template = "staff/keys.html"
     list_title = gettext_lazy("Signing keys")
     lead = gettext_lazy("A key is published before it signs and stays published until nothing that it signed is alive.")
-    list_display = ("kid_shown", "algorithm", "state", "created_at", "activates_at", "retires_at", "emergency")
+    list_display = ("kid_shown", "signs", "state", "from_when", "until_when", "emergency")
+    sortable_by = ()
     list_display_links = None
     ordering = ("algorithm", "-created_at", "pk")
 
@@ -46,17 +47,29 @@ class KeyAdmin(RecordAdmin):
 
     @admin.display(description="kid", ordering="kid")
     def kid_shown(self, key: SigningKey) -> Any:
-        return badge(key.kid, "id")
+        return identifier(key.kid)
 
-    @admin.display(description=gettext_lazy("state"))
+    @admin.display(description=gettext_lazy("Algorithm"))
+    def signs(self, key: SigningKey) -> str:
+        return key.algorithm
+
+    @admin.display(description=gettext_lazy("Signs from (UTC)"))
+    def from_when(self, key: SigningKey) -> Any:
+        return moment(key.activates_at)
+
+    @admin.display(description=gettext_lazy("Published until (UTC)"))
+    def until_when(self, key: SigningKey) -> Any:
+        return moment(key.retires_at)
+
+    @admin.display(description=gettext_lazy("State"))
     def state(self, key: SigningKey) -> Any:
-        moment = now()
-        word, kind = state_of(key, moment)
-        if kind == "warn" and not _is_replaced(key, moment):
-            word, kind = _("signs until the next takes over"), "ok"
+        present = now()
+        word, kind = state_of(key, present)
+        if kind == "warn" and not _is_replaced(key, present):
+            word, kind = _("signs, to be replaced"), "ok"
         return badge(word, kind)
 
-    @admin.display(description=gettext_lazy("emergency"))
+    @admin.display(description=gettext_lazy("Emergency"))
     def emergency(self, key: SigningKey) -> Any:
         return format_html('<a class="danger-link" href="{}">{}</a>', self.object_url(key, "retire"), _("Withdraw…"))
 
@@ -117,7 +130,7 @@ class KeyAdmin(RecordAdmin):
         )
 
 
-def _is_replaced(key: SigningKey, moment: datetime) -> bool:
+def _is_replaced(key: SigningKey, present: datetime) -> bool:
     """Whether the successor signs already: a key is told when it retires as soon as the next one is published."""
     assert key.retires_at is not None
-    return key.retires_at - rotation.grace() <= moment
+    return key.retires_at - rotation.grace() <= present

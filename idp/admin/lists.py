@@ -45,6 +45,7 @@ class StaffAdmin(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     actions = None
     view_on_site = False
+    empty_value_display = ""
     list_title: ClassVar[Any] = ""
     lead: ClassVar[Any] = ""
 
@@ -186,6 +187,20 @@ class RecordedFilter(PeriodFilter):
 def first_identifier(moment: datetime) -> UUID:
     """The lowest UUID version 7 of this millisecond (RFC 9562 5.7, `idp.events.identifiers`)."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
+def moment(value: datetime | None) -> SafeString | str:
+    """A point in time as operators write it; everything here is UTC."""
+    return (
+        ""
+        if value is None
+        else format_html('<time class="nowrap" datetime="{}">{}</time>', value.isoformat(), f"{value:%Y-%m-%d %H:%M}")
+    )
+
+
+def identifier(text: Any) -> SafeString:
+    """Something that a machine made."""
+    return format_html('<span class="mono">{}</span>', text)
 
 
 def badge(text: Any, kind: str = "") -> SafeString:

@@ -20,7 +20,7 @@ from idp.consent import agreement, wording
 from idp.kernel.clock import now
 from idp.oidc.models import TokenFamily
 
-from .lists import ChoiceFilter, RecordAdmin, badge
+from .lists import ChoiceFilter, RecordAdmin, badge, identifier, moment
 
 _STATES = {
     None: (gettext_lazy("active"), "ok"),
@@ -71,22 +71,22 @@ class PersonAdmin(RecordAdmin):
         except ValueError:
             return super().get_search_results(request, queryset, search_term)
 
-    @admin.display(description=gettext_lazy("who"), ordering="email")
+    @admin.display(description=gettext_lazy("Person"), ordering="email")
     def who(self, user: User) -> str:
         return user.email or _("(no address)")
 
     @admin.display(description="sub")
     def sub(self, user: User) -> Any:
-        return badge(user.pk, "id")
+        return identifier(user.pk)
 
-    @admin.display(description=gettext_lazy("state"))
+    @admin.display(description=gettext_lazy("State"))
     def state(self, user: User) -> Any:
         shown = badge(*_state(user))
         return shown + " " + badge(_("staff")) if user.is_staff else shown
 
-    @admin.display(description=gettext_lazy("since"), ordering="date_joined")
-    def joined(self, user: User) -> str:
-        return f"{user.date_joined:%Y-%m-%d}"
+    @admin.display(description=gettext_lazy("Since"), ordering="date_joined")
+    def joined(self, user: User) -> Any:
+        return moment(user.date_joined)
 
     def extra_urls(self) -> list[URLPattern]:
         return [

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from idp.oidc.models import Client, RefusedRequest
 from idp.oidc.protocol.refusals import CATALOGUE
 
-from .lists import ChoiceFilter, PeriodFilter, RecordAdmin, badge
+from .lists import ChoiceFilter, PeriodFilter, RecordAdmin, identifier, moment
 
 ENDPOINTS = ("authorize", "token", "userinfo", "introspect", "revoke", "logout")
 
@@ -39,7 +39,7 @@ class RefusalAdmin(RecordAdmin):
     detail_template = "staff/refusal.html"
     list_title = _("Refused requests")
     lead = _("What apps sent that could not be answered, kept for 30 days, with secrets left out.")
-    list_display = ("reference", "code", "endpoint", "client", "when")
+    list_display = ("named", "reason", "where", "client", "when")
     list_filter = (PeriodFilter, EndpointFilter, CodeFilter)
     search_fields = ("reference",)
     search_help_text = _("Reference, request id or client_id")
@@ -51,13 +51,25 @@ class RefusalAdmin(RecordAdmin):
             return queryset, False
         return queryset.filter(Q(reference=term.upper()) | Q(request_id=term) | Q(client_id=term)), False
 
-    @admin.display(description="client_id", empty_value="–")
-    def client(self, row: RefusedRequest) -> Any:
-        return badge(row.client_id, "id") if row.client_id else None
+    @admin.display(description=_("Reference"))
+    def named(self, row: RefusedRequest) -> str:
+        return row.reference
 
-    @admin.display(description=_("when (UTC)"), ordering="at")
-    def when(self, row: RefusedRequest) -> str:
-        return f"{row.at:%Y-%m-%d %H:%M:%S}"
+    @admin.display(description=_("Reason"))
+    def reason(self, row: RefusedRequest) -> str:
+        return row.code
+
+    @admin.display(description=_("Endpoint"))
+    def where(self, row: RefusedRequest) -> str:
+        return row.endpoint
+
+    @admin.display(description="client_id")
+    def client(self, row: RefusedRequest) -> Any:
+        return identifier(row.client_id) if row.client_id else ""
+
+    @admin.display(description=_("When (UTC)"), ordering="at")
+    def when(self, row: RefusedRequest) -> Any:
+        return moment(row.at)
 
     def detail_title(self, row: RefusedRequest) -> str:
         return row.reference
