@@ -192,9 +192,7 @@ def first_identifier(moment: datetime) -> UUID:
 def moment(value: datetime | None) -> SafeString | str:
     """A point in time as operators write it; everything here is UTC."""
     return (
-        ""
-        if value is None
-        else format_html('<time class="nowrap" datetime="{}">{}</time>', value.isoformat(), f"{value:%Y-%m-%d %H:%M}")
+        "" if value is None else format_html('<time class="nowrap" datetime="{}">{}</time>', value.isoformat(), f"{value:%Y-%m-%d %H:%M}")
     )
 
 
