@@ -6,6 +6,8 @@ from pathlib import Path
 
 from django.apps import apps
 
+from .test_rooms import rooms
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -22,8 +24,13 @@ def test_every_app_of_ours_is_on_the_map():
     assert [name for name in ours if f"`{name}/`" not in text] == []
 
 
+def test_every_room_is_on_the_map():
+    text = (ROOT / "idp" / "ARCHITECTURE.md").read_text()
+    assert [room.name for room in rooms() if f"| `{room.name}/` |" not in text] == []
+
+
 def test_the_map_names_nothing_that_is_gone():
     text = (ROOT / "idp" / "ARCHITECTURE.md").read_text()
     named = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `") and line.split("`")[1].endswith("/")]
-    places = [ROOT / "idp", ROOT / "idp" / "oidc", ROOT]
+    places = [ROOT / "idp", ROOT / "idp" / "oidc"]
     assert [name for name in named if not any((place / name).is_dir() for place in places)] == []
