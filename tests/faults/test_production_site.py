@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from tests.support.clauses import clause
 from tests.support.servers import Deployment, deployment
 
-pytestmark = [pytest.mark.slow, pytest.mark.needs("postgresql", "redis", "nginx")]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.needs("nginx")]
 CANARY = "c4n4ry" + "k" * 26
 
 
@@ -104,6 +105,7 @@ def test_pages_carry_the_headers_of_a_secure_site(http: httpx.Client) -> None:
     assert "django" not in answer.headers.get("server", "").lower()
 
 
+@clause("hostile case PW-09")
 def test_what_a_client_forwards_is_overwritten(site: Deployment, http: httpx.Client) -> None:
     forged = {
         "X-Forwarded-For": "6.6.6.6",
@@ -154,11 +156,13 @@ def test_an_oversized_body_does_not_reach_the_provider(site: Deployment, http: h
     assert http.get("/login?x=" + "y" * 40_000).status_code == 414
 
 
+@clause("hostile case OP-01")
 def test_development_pages_do_not_exist(http: httpx.Client) -> None:
     for path in ("/playground/", "/dev/inbox", "/dev/inbox.json", "/admin/", "/admin/login/", "/__debug__/"):
         assert http.get(path).status_code == 404, path
 
 
+@clause("hostile case OP-04", "hostile case CO-12")
 def test_no_log_holds_what_was_sent(site: Deployment, http: httpx.Client) -> None:
     http.get(
         "/authorize", params={"client_id": "nobody", "state": CANARY, "code_challenge": CANARY, "nonce": CANARY, "id_token_hint": CANARY}
@@ -181,6 +185,7 @@ def test_no_log_holds_what_was_sent(site: Deployment, http: httpx.Client) -> Non
     assert '"status":' in site.web.log
 
 
+@clause("hostile case FT-06")
 def test_without_redis_people_and_apps_go_on_and_probes_say_so(site: Deployment, http: httpx.Client) -> None:
     os.kill(site.redis.process.pid, signal.SIGSTOP)
     try:
@@ -199,6 +204,7 @@ def test_without_redis_people_and_apps_go_on_and_probes_say_so(site: Deployment,
     until(lambda: http.get("/readyz").status_code == 200, seconds=15)
 
 
+@clause("hostile case FT-01", "hostile case KT-04")
 def test_without_the_database_answers_are_fast_and_everything_comes_back(site: Deployment, http: httpx.Client) -> None:
     keys = http.get("/jwks").content
     process = site.database.process

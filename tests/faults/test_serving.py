@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clauses import clause
 from tests.support.servers import ROOT, DidNotStart, child, child_environ, development_site, free_port, listens, manage
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.embedded]
 IN_FLIGHT = 50
 BODY = b"grant_type=client_credentials&client_id=nobody"
 
@@ -40,6 +41,7 @@ def rest_of_it(connection: socket.socket) -> bytes:
         return answer
 
 
+@clause("hostile case FT-11")
 def test_sigterm_lets_every_request_in_flight_finish() -> None:
     with development_site(options=["--threads", str(IN_FLIGHT)]) as (server, _), ThreadPoolExecutor(IN_FLIGHT) as pool:
         waiting = list(pool.map(lambda _: half_a_request(server.port), range(IN_FLIGHT)))

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.clauses import clause
 from tests.support.servers import Server, development_site
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.embedded]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,7 @@ def request(server: Server, line: bytes, *headers: bytes, body: bytes = b"") -> 
     return b"\r\n".join(head) + b"\r\n\r\n" + body
 
 
+@clause("hostile case PX-10", "hostile case IN-10")
 @pytest.mark.parametrize(
     ("headers", "allowed"),
     [
@@ -71,6 +73,7 @@ def test_hostile_headers(server: Server, headers: list[bytes], allowed: set[int]
     assert status(answer) in allowed, answer[:300]
 
 
+@clause("hostile case PX-07", "hostile case PX-14")
 @pytest.mark.parametrize(
     ("target", "allowed"),
     [
@@ -99,6 +102,7 @@ def test_hostile_targets(server: Server, target: bytes, allowed: set[int]) -> No
     assert b"IDP_" not in answer
 
 
+@clause("hostile case PX-13")
 @pytest.mark.parametrize("method", [b"TRACE", b"CONNECT", b"BREW", b"PROPFIND", b"OPTIONS", b"DELETE"])
 def test_strange_methods_change_nothing(server: Server, method: bytes) -> None:
     for path in (b"/token", b"/login", b"/livez"):
@@ -110,6 +114,7 @@ def test_a_method_override_header_is_ignored(server: Server) -> None:
     assert status(answer) == 200
 
 
+@clause("hostile case PX-05")
 @pytest.mark.parametrize("path", [b"/token", b"/login", b"/introspect", b"/revoke", b"/authorize"])
 def test_an_oversized_body_is_refused_quickly(server: Server, path: bytes) -> None:
     started = time.monotonic()
@@ -120,6 +125,7 @@ def test_an_oversized_body_is_refused_quickly(server: Server, path: bytes) -> No
     assert time.monotonic() - started < 5
 
 
+@clause("hostile case PX-06")
 def test_an_endless_chunked_body_is_cut(server: Server) -> None:
     head = request(server, b"POST /token", b"Content-Type: application/x-www-form-urlencoded", b"Transfer-Encoding: chunked")
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:

@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from idp.kernel import context
 from idp.kernel.middleware import RequestContextMiddleware, SecurityHeadersMiddleware
+from tests.support.clauses import clause
 
 PROXIES = ("10.0.0.0/8", "fd00::/8", "127.0.0.1")
 
@@ -20,6 +21,7 @@ def proxies(settings: Settings) -> None:
     settings.IDP = settings.IDP.model_copy(update={"trusted_proxies": PROXIES})
 
 
+@clause("hostile case PW-09")
 @pytest.mark.parametrize(
     ("peer", "forwarded_for", "ip"),
     [

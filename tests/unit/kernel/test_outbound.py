@@ -23,6 +23,7 @@ from pytest_django import Settings
 
 from idp.kernel import outbound
 from idp.kernel.outbound import Failed, Refused, check, fetch
+from tests.support.clauses import clause
 
 Answer = Callable[[socket.socket, bytes], None]
 
@@ -143,6 +144,7 @@ FORBIDDEN_URLS = [
 ]
 
 
+@clause("hostile case SS-01", "hostile case SS-04")
 @pytest.mark.parametrize("url", FORBIDDEN_URLS)
 def test_forbidden_targets_are_refused_when_saved_and_when_called(url: str) -> None:
     for attempt in (check, fetch):
@@ -169,6 +171,7 @@ def test_a_name_without_address_fails(found: list[str]) -> None:
         fetch("https://agent.example/", resolver=lambda _host, _port: found)
 
 
+@clause("hostile case SS-02")
 def test_an_answer_of_the_name_server_that_changes_changes_nothing(allow: Callable[..., None]) -> None:
     with listening(saying()) as (port, heads):
         answers = iter([["93.184.216.34"], ["127.0.0.1"]])
@@ -207,6 +210,7 @@ def test_strange_entries_are_an_error(entry: str) -> None:
         outbound.parse_allow([entry])
 
 
+@clause("hostile case SS-03")
 def test_redirects_are_answers(allow: Callable[..., None]) -> None:
     with listening(saying(b"", "302 Found", "Location: http://127.0.0.1:1/")) as (port, heads):
         allow("127.0.0.1")
@@ -248,6 +252,7 @@ def silence(stream: socket.socket, _: bytes) -> None:
     stream.recv(1)
 
 
+@clause("hostile case SS-05")
 @pytest.mark.parametrize("answer", [drip_headers, drip_body, silence])
 def test_one_deadline_covers_everything(allow: Callable[..., None], answer: Answer) -> None:
     with listening(answer) as (port, _):
@@ -292,6 +297,7 @@ def hang_up(_stream: socket.socket, _: bytes) -> None:
     pass
 
 
+@clause("hostile case SS-05", "hostile case SS-06")
 @pytest.mark.parametrize(
     "answer",
     [
