@@ -1,12 +1,9 @@
-"""A real Chromium and a real, separate provider process (`manage.py serve`, embedded default) for every test of this folder."""
+"""A real Chromium and a real, separate provider process (tests/support/provider.py) for every test of this folder."""
 
 from __future__ import annotations
 
-import base64
-import json
-import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.support import programs, servers
+from tests.support import programs
+from tests.support import provider as provider_process
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -37,25 +35,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.chromium)
             item.add_marker(pytest.mark.needs("chromium"))
+            if "provider" in item.fixturenames:  # type: ignore[attr-defined]  # it has its own database: once is enough
+                item.add_marker(pytest.mark.embedded)
 
 
 @dataclass
 class Provider:
-    """A running provider with an inbox, and people made by its command line."""
+    """A running provider with an inbox, and its people."""
 
-    url: str
-    environ: Mapping[str, str]
+    served: provider_process.Provider
     people: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return self.served.issuer
 
     def person(self, email: str, **claims: object) -> str:
         """A verified person with PASSWORD; returns the `sub`. Made once per address."""
         if email not in self.people:
-            options = ["user", "create", "--email", email, "--password-stdin", "--verified", "--json"]
-            if claims:
-                file = Path(self.environ["IDP_DATA_DIR"]) / "claims.json"
-                file.write_text(json.dumps(claims))
-                options += ["--claims", str(file)]
-            self.people[email] = json.loads(servers.manage(self.environ, *options, stdin=PASSWORD + "\n"))["sub"]
+            self.people[email] = self.served.add_person(email=email, password=PASSWORD, claims=claims)["sub"]
         return self.people[email]
 
     def sign_in(self, page: Page, email: str = "ana@example.org") -> None:
@@ -81,24 +79,16 @@ class Provider:
 
 @pytest.fixture(scope="session")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
-    port = servers.free_port()
-    environ = servers.child_environ(
-        DJANGO_SETTINGS_MODULE="tests.browser.settings",
-        IDP_ENV="development",
-        IDP_ISSUER=f"http://localhost:{port}",
-        IDP_SECRET_KEY=secrets.token_urlsafe(60),
-        IDP_SEALING_KEYS="test:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        IDP_DATA_DIR=str(tmp_path_factory.mktemp("provider")),
-        IDP_ARGON2_MEMORY_KIB="7168",
-        IDP_ARGON2_ITERATIONS="1",
-        IDP_PRIVACY_URL="https://example.org/privacy",
-        IDP_TERMS_URL="https://example.org/terms",
-        IDP_HELP_URL="https://example.org/help",
-        PORT=str(port),
-    )
-    servers.manage(environ, "migrate")
-    with servers.web(environ) as server:
-        yield Provider(f"http://localhost:{server.port}", environ)
+    settings = {
+        "DJANGO_SETTINGS_MODULE": "tests.browser.settings",
+        "IDP_ARGON2_MEMORY_KIB": "7168",
+        "IDP_ARGON2_ITERATIONS": "1",
+        "IDP_PRIVACY_URL": "https://example.org/privacy",
+        "IDP_TERMS_URL": "https://example.org/terms",
+        "IDP_HELP_URL": "https://example.org/help",
+    }
+    with provider_process.embedded(tmp_path_factory.mktemp("provider"), **settings) as served:
+        yield Provider(served)
 
 
 @pytest.fixture(scope="session")
