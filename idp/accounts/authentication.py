@@ -19,10 +19,10 @@ from .models import User
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-# Failures of one address, not attempts: a house full of people behind one address signs in freely.
-IP_LIMIT = 30
-IP_SECONDS = 300
-_NAME = "accounts.wrong_password.ip"
+# Per client address, in one minute. Only what was looked at counts as a guess: a house full of people signs in freely, and nobody's lock
+# uses up the guesses of their neighbours. What was refused unseen has a bound of its own, because each refusal is a row in the log.
+GUESSES, REFUSALS, SECONDS = 30, 300, 60
+_GUESSED, _REFUSED = "accounts.wrong_password.ip", "accounts.refused_password.ip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def attempt(
     The person may still be refused afterwards: ask `gate`.
     """
     address = ip_key()
-    verdict = limits.peek(_NAME, address, limit=IP_LIMIT)
+    verdict = limits.peek(_GUESSED, address, limit=GUESSES)
     if not verdict.allowed:
         return Attempt(refusal="throttled", retry_after=verdict.retry_after)
     if user is None:
@@ -110,7 +110,12 @@ def _matches(user: User | None, password: str) -> bool:
 def _failed(
     address: str, refusal: Literal["wrong", "locked"], *, user: User | None, client_id: str | None, retry_after: int = 0
 ) -> Attempt:
-    limits.hit(_NAME, address, limit=IP_LIMIT, seconds=IP_SECONDS)
+    if refusal == "wrong":
+        limits.hit(_GUESSED, address, limit=GUESSES, seconds=SECONDS)
+    else:
+        verdict = limits.hit(_REFUSED, address, limit=REFUSALS, seconds=SECONDS)
+        if not verdict.allowed:
+            return Attempt(refusal="throttled", retry_after=verdict.retry_after)
     reason = "locked" if refusal == "locked" else "wrong_password" if user is not None else "unknown_identifier"
     emit(SignInFailed(reason=reason, client_id=client_id), person=user.pk if user is not None else None)
     return Attempt(refusal=refusal, retry_after=retry_after)

@@ -139,7 +139,7 @@ def _is_made_of_context(text: str, context: tuple[str, ...]) -> bool:
 class _Slots:
     """So many hashes at once, and a short bounded queue behind them: each costs tens of MiB and tens of milliseconds."""
 
-    def __init__(self, parallel: int, *, queue: int = 32, patience: float = 5.0) -> None:
+    def __init__(self, parallel: int, *, queue: int = 128, patience: float = 10.0) -> None:
         self._running = threading.BoundedSemaphore(parallel)
         self._waiting = threading.BoundedSemaphore(parallel + queue)
         self._patience = patience

@@ -22,5 +22,6 @@ def csrf_failure(request: HttpRequest, reason: str | Promise = "") -> HttpRespon
     The way on is a link, which the person follows: a forged form must not be repeated by the answer to it.
     """
     continuation = Continuation(request)
-    path = request.path if request.path in RESTARTS else "/login"
+    path = request.path.removesuffix("/resend")
+    path = path if path in RESTARTS else "/login"
     return page(request, "form_failed", continuation=continuation, status=403, restart_url=continuation.along(path))

@@ -25,8 +25,8 @@ from .continuation import Continuation, fields_of
 from .forms import CodeForm, SignUpForm
 from .pages import handles_passwords, page, throttled, wait_words
 
-IP_LIMIT = 20
-IP_SECONDS = 600
+IP_LIMIT = 60  # sign-ups, and as many further codes, from one address in five minutes
+IP_SECONDS = 300
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -98,7 +98,7 @@ def resend(request: HttpRequest) -> HttpResponseBase:
     _pending_data, proof = _pending(request)
     if proof is None:
         return page(request, "verify_gone", continuation=continuation, status=400)
-    verdict = limits.hit("signin.signup.ip", ip_key(), limit=IP_LIMIT, seconds=IP_SECONDS)
+    verdict = limits.hit("signin.resend.ip", ip_key(), limit=IP_LIMIT, seconds=IP_SECONDS)
     if not verdict.allowed:
         return throttled(request, continuation=continuation, retry_after=verdict.retry_after)
     if not proofs.resend(proof):

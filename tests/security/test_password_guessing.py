@@ -56,7 +56,7 @@ def test_success_starts_the_count_again_but_not_that_of_the_address(person):
     """PW-11: an attacker's own sign-ins between the guesses buy nothing."""
     make_person(email="mallory@example.org")
     browser = Client()
-    for round_ in range(authentication.IP_LIMIT // 3):
+    for round_ in range(authentication.GUESSES // 3):
         for _ in range(3):
             assert guess(Client(), login=f"victim{round_}@example.org").status_code == 400
         guess(browser, PASSWORD, login="mallory@example.org")
@@ -170,3 +170,35 @@ def test_of_many_parallel_guesses_only_the_limit_is_looked_at(monkeypatch):
         thread.join()
     assert len(looked_at) == 5
     assert sorted(statuses) == [400] * 5 + [429] * 19
+
+
+@pytest.mark.django_db
+def test_somebodys_lock_does_not_use_up_the_guesses_of_the_neighbours(person):
+    for _ in range(authentication.GUESSES + 10):
+        guess(Client(), login="victim@example.org")
+    assert guess(Client(), "another wrong password").status_code == 400
+    assert guess(Client(), PASSWORD).status_code == 302
+
+
+@pytest.mark.django_db
+def test_refusals_have_an_end_in_the_log(person, monkeypatch):
+    monkeypatch.setattr(authentication, "REFUSALS", 10)
+    answers = [guess(Client()).status_code for _ in range(30)]
+    assert answers == [400] * 5 + [429] * 25
+    assert EventRecord.objects.filter(name="sign_in.failed").count() == 15
+
+
+@pytest.mark.django_db
+def test_limits_of_the_network_answer_alike_for_recovery(person):
+    answers = {Client().post("/password/forgot", {"email": f"x{number % 70}@example.org"})["Location"] for number in range(70)}
+    assert answers == {"/password/forgot/sent"}
+
+
+@pytest.mark.django_db
+def test_too_many_sign_ups_from_one_network_are_told_to_wait(person, monkeypatch):
+    monkeypatch.setattr("idp.signin.signup.IP_LIMIT", 2)
+    form = {"email": "a@example.org", "password": "a long enough pass phrase"}
+    assert [Client().post("/signup", form).status_code for _ in range(3)] == [302, 302, 429]
+    page = Client().post("/signup", form)
+    assert 1 <= int(page["Retry-After"]) <= 300
+    assert "Too many attempts" in page.content.decode()
