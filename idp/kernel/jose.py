@@ -11,8 +11,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,7 +23,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from jwcrypto.common import JWException
+from jwcrypto.jwe import JWE
 from jwcrypto.jwk import JWK
+from jwcrypto.jws import JWS
 
 _ECDSA = ec.ECDSA(hashes.SHA256())
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
@@ -115,6 +118,128 @@ def public_key_from_jwk(jwk: Mapping[str, str]) -> PublicKey:
             int.from_bytes(b64decode(jwk["x"])), int.from_bytes(b64decode(jwk["y"])), ec.SECP256R1()
         ).public_key()
     return ed25519.Ed25519PublicKey.from_public_bytes(b64decode(jwk["x"]))
+
+
+ENCRYPTION_ALGORITHMS = ("RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW")
+CONTENT_ENCRYPTIONS = ("A128CBC-HS256", "A256CBC-HS512", "A128GCM", "A256GCM")
+FOREIGN_ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+
+
+def unsigned(claims: Mapping[str, Any]) -> str:
+    """An unsecured JWS (RFC 7515 6, RFC 7519 6): only ever made for clients that registered `none`, never believed."""
+    return f"{b64encode(_json_bytes({'alg': 'none', 'typ': 'JWT'}))}.{b64encode(_json_bytes(claims))}."
+
+
+def encrypt(content: str | Mapping[str, Any], jwk: Mapping[str, Any], *, alg: str, enc: str) -> str:
+    """`content` encrypted to somebody's public key: a nested JWT (RFC 7519 11.2) or plain claims.
+
+    Raises ValueError when the key does not fit.
+    """
+    header = {"alg": alg, "enc": enc} | ({"kid": jwk["kid"]} if "kid" in jwk else {})
+    if isinstance(content, str):
+        header["cty"] = "JWT"
+    plaintext = content.encode() if isinstance(content, str) else _json_bytes(content)
+    try:
+        jwe = JWE(plaintext, protected=json.dumps(header), algs=[alg, enc])
+        jwe.add_recipient(JWK(**jwk))
+        return str(jwe.serialize(compact=True))
+    except (JWException, TypeError, ValueError) as error:
+        raise ValueError("the key does not fit") from error
+
+
+def header_of(token: str) -> dict[str, Any]:
+    """The header of a compact JWS, believed in nothing. Raises TokenRefused."""
+    if len(token) > MAX_TOKEN_CHARACTERS or not token.isascii() or token.count(".") != 2:
+        raise TokenRefused("not a compact JWS of reasonable size")
+    try:
+        header = json.loads(b64decode(token.partition(".")[0]))
+    except (ValueError, RecursionError) as error:
+        raise TokenRefused("malformed header") from error
+    if not isinstance(header, dict):
+        raise TokenRefused("header is not an object")
+    return header
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """What a compact JWS claims, believed in nothing: to find out whose keys to try. Raises TokenRefused."""
+    header_of(token)
+    return _claims(token.split(".")[1])
+
+
+def claims_of_unsigned(token: str) -> dict[str, Any]:
+    """The claims of an unsecured JWS whose header says `none` and whose signature is empty. Raises TokenRefused."""
+    header = header_of(token)
+    body, signature = token.split(".")[1:]
+    if header.get("alg") != "none" or signature or "crit" in header:
+        raise TokenRefused("not an unsecured JWS")
+    return _claims(body)
+
+
+def _claims(encoded: str) -> dict[str, Any]:
+    try:
+        claims = json.loads(b64decode(encoded))
+    except (ValueError, RecursionError) as error:
+        raise TokenRefused("malformed claims") from error
+    if not isinstance(claims, dict):
+        raise TokenRefused("claims are not an object")
+    return claims
+
+
+def verify_foreign(token: str, keys: Iterable[Mapping[str, Any]], *, algorithms: Iterable[str]) -> dict[str, Any]:
+    """The claims of a JWS that one of somebody's registered public keys signed with one of `algorithms`.
+
+    Keys come from the registration only, never from the token (RFC 8725 3.10); a `kid` narrows them. Raises TokenRefused.
+    """
+    header = header_of(token)
+    algorithm, kid = header.get("alg"), header.get("kid")
+    if "crit" in header or algorithm not in tuple(algorithms):
+        raise TokenRefused("crit, or an algorithm that is not registered")
+    for jwk in keys:
+        if kid is not None and "kid" in jwk and jwk["kid"] != kid:
+            continue
+        if _fits(jwk, str(algorithm)) and _signed_by(token, jwk, str(algorithm)):
+            return _claims(token.split(".")[1])
+    raise TokenRefused("no registered key fits")
+
+
+def verify_symmetric(token: str, secret: str) -> dict[str, Any]:
+    """The claims of an HS256 JWS over a client's generated secret (OIDC Core 9, client_secret_jwt). Raises TokenRefused."""
+    header = header_of(token)
+    if header.get("alg") != "HS256" or "crit" in header:
+        raise TokenRefused("not HS256")
+    signing_input, _, signature = token.rpartition(".")
+    expected = hmac.new(secret.encode(), signing_input.encode("ascii"), hashlib.sha256).digest()
+    try:
+        given = b64decode(signature)
+    except ValueError as error:
+        raise TokenRefused("malformed signature") from error
+    if not hmac.compare_digest(expected, given):
+        raise TokenRefused("bad signature")
+    return _claims(token.split(".")[1])
+
+
+_KEY_TYPE = {"RS256": ("RSA",), "PS256": ("RSA",), "ES256": ("EC",), "EdDSA": ("OKP",)}
+
+
+def _fits(jwk: Mapping[str, Any], algorithm: str) -> bool:
+    # RFC 7517 4.2, 4.4; RFC 8725 3.2: the right kind, for signatures, strong enough.
+    if jwk.get("kty") not in _KEY_TYPE[algorithm] or jwk.get("use", "sig") != "sig" or jwk.get("alg", algorithm) != algorithm:
+        return False
+    if algorithm == "ES256":
+        return jwk.get("crv") == "P-256"
+    if algorithm == "EdDSA":
+        return jwk.get("crv") == "Ed25519"
+    return isinstance(jwk.get("n"), str) and len(jwk["n"]) >= 342  # 2048 bits
+
+
+def _signed_by(token: str, jwk: Mapping[str, Any], algorithm: str) -> bool:
+    try:
+        jws = JWS()
+        jws.allowed_algs = [algorithm]
+        jws.deserialize(token, JWK(**jwk))
+    except (JWException, TypeError, ValueError):
+        return False
+    return True
 
 
 def readable_jwk(jwk: Mapping[str, Any]) -> bool:
@@ -223,13 +348,7 @@ def verify(token: str, verifiers: Mapping[str, Verifier], *, typ: str) -> dict[s
         raise TokenRefused("wrong typ")
     if not verifier.valid(f"{parts[0]}.{parts[1]}".encode("ascii"), signature):
         raise TokenRefused("bad signature")
-    try:
-        claims = json.loads(b64decode(parts[1]))
-    except (ValueError, RecursionError) as error:
-        raise TokenRefused("malformed claims") from error
-    if not isinstance(claims, dict):
-        raise TokenRefused("claims are not an object")
-    return claims
+    return _claims(parts[1])
 
 
 def left_half_hash(value: str, algorithm: str) -> str:

@@ -16,6 +16,8 @@ urlpatterns = [
     path("userinfo", views.UserinfoView.as_view()),
     path("introspect", views.IntrospectionView.as_view()),
     path("revoke", views.RevocationView.as_view()),
+    path("register", views.register),
+    path("register/<str:client_id>", views.manage_registration),
     path("logout", logout.end_session_endpoint, name="logout"),
     path("logout/confirm", logout.confirm),
     path("logout/done", logout.done),

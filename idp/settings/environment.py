@@ -71,6 +71,12 @@ class Environment(BaseSettings):
     terms_url: str = Field("", description="Address of your terms, linked in the footer.")
     help_url: str = Field("", description="Address of your help page, linked in the footer.")
     signup: Literal["open", "closed"] = Field("open", description="Who may create an account.")
+    registration: Literal["closed", "token", "open"] = Field(
+        "closed", description="Who may register clients by RFC 7591: nobody, holders of an initial access token, or everybody."
+    )
+    registration_profile: Literal["oidc", "oauth21"] = Field("oauth21", description="Profile of clients that register themselves.")
+    registration_per_hour: int = Field(20, ge=1, description="Most registrations per address and hour where everybody may register.")
+    software_statement_jwks_file: Path | None = Field(None, description="Keys (JSON Web Key Set) of trusted software statement issuers.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
     access_token_seconds: int = Field(
         300, ge=30, le=3600, description="Life of an access token, in seconds, unless the client sets its own."

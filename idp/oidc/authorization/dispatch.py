@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.http import HttpRequest
 
 from idp import sessions
+from idp.accounts.models import User
 from idp.interactions import paused
 from idp.interactions.paused import ClientCard, Interaction
 from idp.oidc.claims.subject import subject_for
@@ -37,6 +38,7 @@ class Answer:
     """The person is known and has agreed: this is what the app gets a code for."""
 
     grant: CodeGrant
+    user: User
 
 
 def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: Interaction | None, *, now: datetime) -> AskPerson | Answer:
@@ -47,7 +49,7 @@ def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: In
         raise OAuthError(refusals.ACCESS_DENIED, "declined by the person")
     reason = open_reason(situation)
     if reason is None and session is not None:
-        return Answer(_grant(wanted, session))
+        return Answer(_grant(wanted, session), session.person)
     assert reason is not None
     if "none" in wanted.prompt:
         raise OAuthError(reason.refusal, reason.applies.__name__)

@@ -19,10 +19,11 @@ from idp.oidc.dot.views import AuthorizationEngineView
 from idp.oidc.explain.record import record
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
+from idp.oidc.request import sources
 from idp.oidc.request.authorization_request import RawRequest, Target, target
 from idp.oidc.request.checks import check
 
-from . import error_page
+from . import error_page, issue
 from .dispatch import AskPerson, dispatch
 from .respond import to_app
 
@@ -55,6 +56,11 @@ class AuthorizationView(AuthorizationEngineView):
         raw = RawRequest({})
         try:
             raw = RawRequest.of_pairs(form.pairs(encoded))
+            try:
+                raw = sources.resolve(raw)
+            except OAuthError as error:
+                # What is outside of a request object that cannot be used says where its error may go, if anything does.
+                return self._to_app(request, error, raw, target(raw))
             where = target(raw)
         except OAuthError as error:
             return self._page(request, error, raw)
@@ -73,13 +79,20 @@ class AuthorizationView(AuthorizationEngineView):
                 return response
             if interaction is not None and not interaction.finish():
                 return HttpResponseRedirect(authorize_url(raw))  # answered meanwhile in another tab: the same request, anew
-            return to_app(request, where, self.core().authorization(step.grant, wanted.response_type))
+            return to_app(
+                request,
+                where,
+                self.core().authorization(lambda: issue.members(wanted, step.grant, step.user, now=now()), wanted.response_type),
+            )
         except OAuthError as error:
             if interaction is not None:
                 interaction.finish()
-            reference = record(error, endpoint="authorize", arrived=raw.parameters)
-            members = {"error": error.refusal.error, "error_description": described(error, reference)}
-            return to_app(request, where, members)
+            return self._to_app(request, error, raw, where)
+
+    def _to_app(self, request: HttpRequest, error: OAuthError, raw: RawRequest, where: Target) -> HttpResponse:
+        reference = record(error, endpoint="authorize", arrived=raw.parameters)
+        members = {"error": error.refusal.error, "error_description": described(error, reference)}
+        return to_app(request, where, members)
 
     def _page(self, request: HttpRequest, error: OAuthError, raw: RawRequest) -> HttpResponse:
         reference = record(error, endpoint="authorize", arrived=raw.parameters)

@@ -39,9 +39,10 @@ def userinfo_claims(user: User, *, scopes: Iterable[str], requested: Mapping[str
 
 
 def id_token_claims(user: User, *, scopes: Iterable[str], requested: Mapping[str, Any]) -> dict[str, Any]:
-    """Claims of the person that claims.id_token asks for; without it, none (OIDC Core 5.4: an access token was issued)."""
+    """Claims of the person for the ID token: those that claims.id_token asks for, and those of `scopes` (none beside an access token)."""
     wanted = requested.get("id_token") or {}
-    return _values(user, set(), wanted) if wanted else {}
+    names = {claim for scope in scopes for claim in SCOPE_CLAIMS.get(scope, ())}
+    return _values(user, names, wanted) if wanted or names else {}
 
 
 def _values(user: User, names: set[str], wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from idp.kernel import limits
-from idp.kernel.clock import now
 from idp.oidc.clients import cache
 from idp.oidc.clients.policy import ClientPolicy, secret_digest
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError, Refusal
 
-from .methods import client_secret_basic, client_secret_post, none
+from .methods import client_secret_basic, client_secret_jwt, client_secret_post, none, private_key_jwt
 from .presented import BackChannelRequest, Presented
 
-METHODS: dict[str, Callable[[BackChannelRequest], Presented | None]] = {
-    "client_secret_basic": client_secret_basic.find,
-    "client_secret_post": client_secret_post.find,
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How credentials are found in a request, and how they are proved for the client that they name."""
+
+    find: Callable[[BackChannelRequest], Presented | None]
+    prove: Callable[[ClientPolicy, Presented, BackChannelRequest], bool]
+
+
+METHODS: dict[str, Method] = {
+    "client_secret_basic": Method(client_secret_basic.find, client_secret_basic.prove),
+    "client_secret_post": Method(client_secret_post.find, client_secret_post.prove),
+    "client_secret_jwt": Method(client_secret_jwt.find, client_secret_jwt.prove),
+    "private_key_jwt": Method(private_key_jwt.find, private_key_jwt.prove),
 }
+ASSERTION_METHODS = ("client_secret_jwt", "private_key_jwt")
 FAILURES, PER_SECONDS = 30, 60
 BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="token", charset="UTF-8"'}
 
@@ -28,12 +40,12 @@ def authenticate(request: BackChannelRequest, *, public_allowed: bool = True) ->
     Raises OAuthError: exactly the registered method is accepted (OIDC Core 9), two methods at once are refused (RFC 6749 2.3).
     """
     try:
-        found = [presented for find in METHODS.values() if (presented := find(request)) is not None]
+        found = [presented for method in METHODS.values() if (presented := method.find(request)) is not None]
     except OAuthError as error:
         raise _unauthorized(request, error.refusal, error.detail) from None
-    if len(found) > 1 or (found and "client_assertion" in request.form):
+    if len(found) > 1:
         raise OAuthError(refusals.CLIENT_AUTH_TWO_METHODS)
-    if "client_assertion" in request.form:
+    if "client_assertion" in request.form and not (found and found[0].method in ASSERTION_METHODS):
         # RFC 7521 4.2: credentials of a kind that nobody here is registered for; never as if they had not been sent.
         raise _unauthorized(request, refusals.CLIENT_AUTH_METHOD, "client_assertion")
     presented = found[0] if found else none.find(request)
@@ -54,8 +66,8 @@ def authenticate(request: BackChannelRequest, *, public_allowed: bool = True) ->
         if not public_allowed:
             raise _unauthorized(request, refusals.CLIENT_AUTH_MISSING, "public client")
         return policy
-    if not presented.secret or not policy.secret_matches(presented.secret, now=now()):
-        raise _failed(request, presented, "wrong secret")
+    if not METHODS[presented.method].prove(policy, presented, request):
+        raise _failed(request, presented, "wrong secret or assertion")
     return policy
 
 

@@ -63,5 +63,5 @@ def _load(client_id: str) -> ClientPolicy | None:
     client = Client.objects.filter(client_id=client_id, enabled=True).prefetch_related(secrets).first()
     if client is None:
         return None
-    hashes = [SecretHash(bytes(row.salt), bytes(row.digest), row.expires_at) for row in client.secrets.all()]
+    hashes = [SecretHash(bytes(row.salt), bytes(row.digest), row.expires_at, row.sealed) for row in client.secrets.all()]
     return ClientPolicy.of(client, hashes)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from idp.kernel.jose import ALGORITHMS, readable_jwk
+from idp.kernel.jose import ALGORITHMS, CONTENT_ENCRYPTIONS, ENCRYPTION_ALGORITHMS, readable_jwk
+from idp.oidc.protocol import response_types
 
 from . import redirect_uris
 
-GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
-RESPONSE_TYPES = ("code",)
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials")
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
 APPLICATION_TYPES = ("web", "native")
 PROFILES = ("oidc", "oauth21")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,128}")  # RFC 6749 3.3
@@ -131,8 +131,36 @@ def _jwks(value: Any) -> dict[str, Any]:
     return {"keys": keys}
 
 
+def _response_types(value: Any) -> list[str]:
+    # Multiple Response Types 3: words in any order; kept in the usual one.
+    found = [response_types.canonical(item) for item in _strings("response_types", value)]
+    if None in found:
+        raise InvalidMetadata("response_types", f"may hold only: {', '.join(response_types.SUPPORTED)}")
+    return [item for item in dict.fromkeys(found) if item is not None]
+
+
+def _request_uris(value: Any) -> list[str]:
+    # OIDC Core 6.2: a fragment may stand for the content's hash, so it is allowed here and compared as it is.
+    uris = _strings("request_uris", value)
+    for uri in uris:
+        if len(uri) > 512:
+            raise InvalidMetadata("request_uris", "must hold addresses of at most 512 characters")
+        _web_uri("request_uris", uri)
+    return uris
+
+
 def _contacts(value: Any) -> list[str]:
     return _strings("contacts", value, most=10)
+
+
+def _text(member: str, value: Any) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= 200 or not value.isprintable():
+        raise InvalidMetadata(member, "must be a short text")
+    return value
+
+
+def _encryption_member(member: str, allowed: tuple[str, ...]) -> Callable[[Any], str]:
+    return lambda value: _choice(member, value, allowed)
 
 
 MEMBERS: dict[str, Callable[[Any], Any]] = {
@@ -141,18 +169,41 @@ MEMBERS: dict[str, Callable[[Any], Any]] = {
     "redirect_uris": lambda v: _strings("redirect_uris", v),
     "post_logout_redirect_uris": lambda v: _strings("post_logout_redirect_uris", v),
     "grant_types": lambda v: _choices("grant_types", v, GRANT_TYPES),
-    "response_types": lambda v: _choices("response_types", v, RESPONSE_TYPES),
+    "response_types": _response_types,
     "token_endpoint_auth_method": lambda v: _choice("token_endpoint_auth_method", v, AUTH_METHODS),
     "scope": _scope,
     "contacts": _contacts,
     "jwks": _jwks,
+    "jwks_uri": lambda v: _web_uri("jwks_uri", v),
+    "request_uris": _request_uris,
+    "initiate_login_uri": lambda v: _web_uri("initiate_login_uri", v),
+    "subject_type": lambda v: _choice("subject_type", v, ("public", "pairwise")),
+    "sector_identifier_uri": lambda v: _web_uri("sector_identifier_uri", v),
+    "frontchannel_logout_uri": lambda v: _web_uri("frontchannel_logout_uri", v),
+    "frontchannel_logout_session_required": lambda v: _flag("frontchannel_logout_session_required", v),
+    "backchannel_logout_uri": lambda v: _web_uri("backchannel_logout_uri", v),
+    "backchannel_logout_session_required": lambda v: _flag("backchannel_logout_session_required", v),
+    "token_endpoint_auth_signing_alg": lambda v: _choice("token_endpoint_auth_signing_alg", v, (*ALGORITHMS, "HS256")),
+    "request_object_signing_alg": lambda v: _choice("request_object_signing_alg", v, (*ALGORITHMS, "none")),
+    "userinfo_signed_response_alg": lambda v: _choice("userinfo_signed_response_alg", v, (*ALGORITHMS, "none")),
+    **{
+        f"{kind}_encrypted_response_alg": _encryption_member(f"{kind}_encrypted_response_alg", ENCRYPTION_ALGORITHMS)
+        for kind in ("id_token", "userinfo")
+    },
+    **{
+        f"{kind}_encrypted_response_enc": _encryption_member(f"{kind}_encrypted_response_enc", CONTENT_ENCRYPTIONS)
+        for kind in ("id_token", "userinfo")
+    },
+    "default_acr_values": lambda v: _strings("default_acr_values", v, most=10),
+    "software_id": lambda v: _text("software_id", v),
+    "software_version": lambda v: _text("software_version", v),
     "client_uri": lambda v: _web_uri("client_uri", v),
     "logo_uri": lambda v: _web_uri("logo_uri", v),
     "policy_uri": lambda v: _web_uri("policy_uri", v),
     "tos_uri": lambda v: _web_uri("tos_uri", v),
     "default_max_age": lambda v: _seconds("default_max_age", v, 0, 315360000),
     "require_auth_time": lambda v: _flag("require_auth_time", v),
-    "id_token_signed_response_alg": lambda v: _choice("id_token_signed_response_alg", v, ALGORITHMS),
+    "id_token_signed_response_alg": lambda v: _choice("id_token_signed_response_alg", v, (*ALGORITHMS, "none")),
     # Ours, beside the registered members:
     "profile": lambda v: _choice("profile", v, PROFILES),
     "first_party": lambda v: _flag("first_party", v),
@@ -185,22 +236,69 @@ def validate(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cross_check(meta: dict[str, Any]) -> None:
-    grants, responses = meta["grant_types"], meta["response_types"]
-    application_type = meta["application_type"]
+    if not meta["grant_types"]:
+        raise InvalidMetadata("grant_types", "must hold at least one grant type")
+    words = {word for value in meta["response_types"] for word in value.split()}
+    _cross_check_uris(meta)
+    _cross_check_grants(meta, words)
+    _cross_check_keys(meta, words)
+
+
+def _cross_check_uris(meta: dict[str, Any]) -> None:
     for member in ("redirect_uris", "post_logout_redirect_uris"):
         for uri in meta[member]:
-            reason = redirect_uris.problem(uri, application_type=application_type)
+            reason = redirect_uris.problem(uri, application_type=meta["application_type"])
             if reason:
                 raise InvalidMetadata(member, f"holds an address that {reason}", error="invalid_redirect_uri")
-    # RFC 7591 2.1: response types and grant types go together.
-    if ("authorization_code" in grants) != bool(responses):
-        raise InvalidMetadata("response_types", "must hold code exactly when grant_types holds authorization_code")
-    if "authorization_code" in grants and not meta["redirect_uris"]:
+    if meta["response_types"] and not meta["redirect_uris"]:
         raise InvalidMetadata("redirect_uris", "must hold at least one address", error="invalid_redirect_uri")
+    if meta.get("frontchannel_logout_uri"):
+        # OpenID Connect Front-Channel Logout 2: same scheme, host and port as a redirect URI.
+        origins = {urlsplit(uri)[:2] for uri in meta["redirect_uris"]}
+        if urlsplit(meta["frontchannel_logout_uri"])[:2] not in origins:
+            raise InvalidMetadata("frontchannel_logout_uri", "must have the origin of a redirect URI")
+    # OIDC Core 8.1: several hosts need a sector_identifier_uri.
+    hosts = {urlsplit(uri).hostname for uri in meta["redirect_uris"]}
+    if meta.get("subject_type") == "pairwise" and not meta.get("sector_identifier_uri") and len(hosts) > 1:
+        raise InvalidMetadata("sector_identifier_uri", "is needed when redirect URIs have several hosts")
+
+
+def _cross_check_grants(meta: dict[str, Any], words: set[str]) -> None:
+    # RFC 7591 2.1, OpenID Registration 2: response types and grant types go together.
+    grants = meta["grant_types"]
+    if ("authorization_code" in grants) != ("code" in words):
+        raise InvalidMetadata("response_types", "must hold a type with code exactly when grant_types holds authorization_code")
+    if ("implicit" in grants) != bool(words & {"token", "id_token"}):
+        raise InvalidMetadata("grant_types", "must hold implicit exactly when a response type brings tokens through the browser")
+    if "implicit" in grants and meta["profile"] != "oidc":
+        raise InvalidMetadata("grant_types", "may hold implicit for the profile oidc only (RFC 9700 2.1.2)")
     if "refresh_token" in grants and "authorization_code" not in grants:
         raise InvalidMetadata("grant_types", "holds refresh_token without authorization_code")
     if "client_credentials" in grants and meta["token_endpoint_auth_method"] == "none":
         # RFC 6749 4.4: client credentials are for confidential clients only.
         raise InvalidMetadata("token_endpoint_auth_method", "must not be none for client_credentials")
-    if not grants:
-        raise InvalidMetadata("grant_types", "must hold at least one grant type")
+
+
+def _cross_check_keys(meta: dict[str, Any], words: set[str]) -> None:
+    method = meta["token_endpoint_auth_method"]
+    if "jwks" in meta and "jwks_uri" in meta:
+        raise InvalidMetadata("jwks_uri", "must not be used together with jwks (RFC 7591 2)")
+    has_keys = "jwks" in meta or "jwks_uri" in meta
+    if method == "private_key_jwt" and not has_keys:
+        raise InvalidMetadata("jwks", "or jwks_uri is needed for private_key_jwt")
+    signing = meta.get("token_endpoint_auth_signing_alg")
+    if signing is not None and (signing == "HS256") != (method == "client_secret_jwt"):
+        raise InvalidMetadata("token_endpoint_auth_signing_alg", "does not go with token_endpoint_auth_method")
+    if not has_keys and meta.get("request_object_signing_alg") not in (None, "none"):
+        raise InvalidMetadata("request_object_signing_alg", "needs jwks or jwks_uri")
+    for kind in ("id_token", "userinfo"):
+        alg = f"{kind}_encrypted_response_alg"
+        if alg in meta and not has_keys:
+            raise InvalidMetadata(alg, "needs jwks or jwks_uri")
+        if f"{kind}_encrypted_response_enc" in meta and alg not in meta:
+            raise InvalidMetadata(f"{kind}_encrypted_response_enc", "needs the member with alg (OpenID Registration 2)")
+    # OpenID Registration 2: none only where no ID token comes through the browser; RFC 9700: never outside the classic profile.
+    if meta.get("id_token_signed_response_alg") == "none" and ("id_token" in words or meta["profile"] != "oidc"):
+        raise InvalidMetadata("id_token_signed_response_alg", "may be none for classic clients of the code flow only")
+    if meta.get("request_object_signing_alg") == "none" and meta["profile"] != "oidc":
+        raise InvalidMetadata("request_object_signing_alg", "may be none for the profile oidc only")

@@ -16,6 +16,7 @@ from idp.oidc.models import Client
 
 from . import redirect_uris
 
+SECRET_PURPOSE = "client-secret"
 STANDARD_SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
 
 
@@ -26,6 +27,21 @@ class SecretHash:
     salt: bytes
     digest: bytes
     expires_at: datetime | None
+    sealed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """How something is encrypted to a client's key (RFC 7518 4.1 `alg`, 5.1 `enc`)."""
+
+    alg: str
+    enc: str
+
+
+def _encryption(meta: dict[str, Any], kind: str) -> Encryption | None:
+    # OpenID Registration 2: enc defaults to A128CBC-HS256 when alg is given.
+    alg = meta.get(f"{kind}_encrypted_response_alg")
+    return Encryption(alg, meta.get(f"{kind}_encrypted_response_enc", "A128CBC-HS256")) if alg else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +65,16 @@ class ClientPolicy:
     resources: frozenset[str]
     origins: frozenset[str]
     id_token_alg: str
+    id_token_encryption: Encryption | None
+    userinfo_alg: str | None
+    userinfo_encryption: Encryption | None
+    request_object_alg: str | None
+    assertion_alg: str | None
+    request_uris: frozenset[str]
+    jwks: tuple[dict[str, Any], ...]
+    jwks_uri: str
+    subject_type: str
+    sector: str
     access_token_alg: str
     access_token_format: str
     access_token_seconds: int
@@ -83,6 +109,16 @@ class ClientPolicy:
             resources=frozenset(meta.get("resources", ())),
             origins=frozenset(client.allowed_origins.split()),
             id_token_alg=meta.get("id_token_signed_response_alg", "RS256"),
+            id_token_encryption=_encryption(meta, "id_token"),
+            userinfo_alg=meta.get("userinfo_signed_response_alg"),
+            userinfo_encryption=_encryption(meta, "userinfo"),
+            request_object_alg=meta.get("request_object_signing_alg"),
+            assertion_alg=meta.get("token_endpoint_auth_signing_alg"),
+            request_uris=frozenset(meta.get("request_uris", ())),
+            jwks=tuple(meta.get("jwks", {}).get("keys", ())),
+            jwks_uri=meta.get("jwks_uri", ""),
+            subject_type=meta.get("subject_type", "public"),
+            sector=urlsplit(meta.get("sector_identifier_uri") or (uris[0] if uris else "")).hostname or "",
             access_token_alg=meta.get("access_token_alg", "ES256"),
             access_token_format=meta.get("access_token_format", "jwt"),
             access_token_seconds=meta.get("access_token_seconds") or settings.IDP.access_token_seconds,
@@ -101,9 +137,14 @@ class ClientPolicy:
         return self.auth_method == "none"
 
     @property
+    def classic(self) -> bool:
+        """Held to classic OpenID Connect, with what certification of it needs, and nothing more."""
+        return self.profile == Client.Profile.OIDC
+
+    @property
     def pkce_required(self) -> bool:
         """RFC 9700 2.1.1: public clients always; every client outside the classic OpenID Connect profile."""
-        return self.public or self.profile != Client.Profile.OIDC
+        return self.public or not self.classic
 
     def allows_redirect_uri(self, uri: str) -> bool:
         """RFC 9700 2.1: exact string comparison; RFC 8252 7.3: any port on a registered loopback address."""

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from idp.consent.models import Consent
 from idp.events import catalogue, emit
-from idp.kernel import generations
+from idp.kernel import generations, sealing
 from idp.kernel.clock import now
 from idp.kernel.ids import secret_token
 from idp.oidc.keys import rotation
@@ -20,9 +20,10 @@ from idp.oidc.models import Client, ClientSecret
 
 from . import cache
 from .metadata import OPTIONAL, InvalidMetadata, validate
-from .policy import STANDARD_SCOPES, secret_digest
+from .policy import SECRET_PURPOSE, STANDARD_SCOPES, secret_digest
 
 SECRET_OVERLAP = timedelta(days=1)
+SECRET_METHODS = ("client_secret_basic", "client_secret_post", "client_secret_jwt")
 _FOR_PEOPLE: dict[str, Any] = {
     "grant_types": ["authorization_code", "refresh_token"],
     "response_types": ["code"],
@@ -59,25 +60,31 @@ def check(document: Mapping[str, Any], *, kind: str = "web", before: Mapping[str
     Raises InvalidMetadata. A member that need not be there goes by None.
     """
     start = before or {**_DEFAULTS, **TYPES[kind]}
-    meta = validate({member: value for member, value in {**start, **document}.items() if value is not None or member not in OPTIONAL})
+    meta = validate({member: value for member, value in {**start, **_grants_of(document), **document}.items() if value is not None or member not in OPTIONAL})
     if "client_name" not in meta:
         raise InvalidMetadata("client_name", "is missing")
     return meta
 
 
 def create(
-    document: Mapping[str, Any], *, type: str = "web", client_id: str | None = None, by: UUID | None = None
+    document: Mapping[str, Any],
+    *,
+    type: str = "web",  # noqa: A002 - the word of the command line
+    client_id: str | None = None,
+    by: UUID | None = None,
+    dynamic: bool = False,
 ) -> tuple[Client, str | None]:
-    """Register a client. `type` is one of `TYPES`; returns it and, once, its secret (None for public clients).
+    """Register a client. `type` is one of `TYPES`; returns it and, once, its secret (None where it has none).
 
-    Raises InvalidMetadata; nothing is stored then.
+    `dynamic` marks a client that registered itself (RFC 7591): nobody has checked it. Raises InvalidMetadata; nothing is stored then.
     """
     meta = check(document, kind=type)
     with transaction.atomic():
         client = Client(client_id=client_id or secret_token(18))
+        client.registration_source = Client.RegistrationSource.DCR if dynamic else Client.RegistrationSource.MANUAL
         _assign(client, meta)
         client.save(force_insert=True)
-        secret = _new_secret(client) if client.token_endpoint_auth_method != "none" else None
+        secret = _new_secret(client) if client.token_endpoint_auth_method in SECRET_METHODS else None
         emit(catalogue.ClientCreated(client_id=client.client_id), by=by)
         generations.bump(cache.GENERATION)
     return client, secret
@@ -89,14 +96,24 @@ def update(client: Client, document: Mapping[str, Any], *, by: UUID | None = Non
     Raises InvalidMetadata; nothing is stored then.
     """
     before = describe(client)
-    meta = check(document, before=before)
+    return _store(client, check(document, before=before), before, by=by)
+
+
+def replace(client: Client, document: Mapping[str, Any], *, by: UUID | None = None) -> str | None:
+    """Like `update`, but members that are left out go back to their defaults (RFC 7592 2.2). Raises InvalidMetadata."""
+    return _store(client, validate({**_DEFAULTS, **document}), describe(client), by=by)
+
+
+def _store(client: Client, meta: dict[str, Any], before: dict[str, Any], *, by: UUID | None) -> str | None:
     with transaction.atomic():
         _assign(client, meta)
         client.save()
         secret = None
-        if client.token_endpoint_auth_method == "none":
+        method = client.token_endpoint_auth_method
+        if method not in SECRET_METHODS:
             client.secrets.all().delete()
-        elif not client.secrets.exists():
+        elif not client.secrets.exists() or (method == "client_secret_jwt" and client.secrets.filter(sealed="").exists()):
+            client.secrets.all().delete()  # a secret that we only know hashed cannot check an HMAC
             secret = _new_secret(client)
         after = describe(client)
         changed = sorted(member for member in {*before, *after} if before.get(member) != after.get(member))
@@ -116,8 +133,8 @@ def set_enabled(client: Client, enabled: bool, *, by: UUID | None = None) -> Non
 
 def rotate_secret(client: Client, *, overlap: timedelta = SECRET_OVERLAP, by: UUID | None = None) -> str:
     """A new secret; the present one keeps working for `overlap`, older ones end at once. Raises InvalidMetadata for public clients."""
-    if client.token_endpoint_auth_method == "none":
-        raise InvalidMetadata("token_endpoint_auth_method", "is none: this client has no secret")
+    if client.token_endpoint_auth_method not in SECRET_METHODS:
+        raise InvalidMetadata("token_endpoint_auth_method", "is one without a secret")
     with transaction.atomic():
         newest = client.secrets.order_by("-created_at").first()
         if newest is not None:
@@ -141,6 +158,15 @@ def delete(client: Client, *, by: UUID | None = None) -> None:
         generations.bump(cache.GENERATION)
 
 
+def _grants_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    # RFC 7591 2.1: response types named without grant types bring the grant types that go with them.
+    if "response_types" not in document or "grant_types" in document or not isinstance(document["response_types"], list):
+        return {}
+    words = {word for value in document["response_types"] if isinstance(value, str) for word in value.split()}
+    grants = ["authorization_code", "refresh_token"] if "code" in words else []
+    return {"grant_types": grants + (["implicit"] if words & {"token", "id_token"} else [])}
+
+
 def describe(client: Client) -> dict[str, Any]:
     """The client under RFC 7591 member names; never a secret."""
     return {
@@ -158,7 +184,12 @@ def describe(client: Client) -> dict[str, Any]:
 
 
 def _assign(client: Client, meta: dict[str, Any]) -> None:
-    rotation.ensure(*{meta.get("id_token_signed_response_alg", "RS256"), meta.get("access_token_alg", "ES256")})
+    algorithms = {
+        meta.get("id_token_signed_response_alg", "RS256"),
+        meta.get("access_token_alg", "ES256"),
+        meta.get("userinfo_signed_response_alg"),
+    }
+    rotation.ensure(*algorithms.difference(("none", None)))
     client.name = meta["client_name"]
     client.redirect_uris = " ".join(meta["redirect_uris"])
     client.post_logout_redirect_uris = " ".join(meta["post_logout_redirect_uris"])
@@ -177,5 +208,6 @@ def _assign(client: Client, meta: dict[str, Any]) -> None:
 def _new_secret(client: Client) -> str:
     # URL-safe characters only: many relying parties forget to form-encode the secret for HTTP Basic (RFC 6749 2.3.1).
     secret, salt = secret_token(32), secrets.token_bytes(16)
-    ClientSecret.objects.create(client=client, salt=salt, digest=secret_digest(salt, secret))
+    sealed = sealing.seal(secret.encode(), purpose=SECRET_PURPOSE) if client.token_endpoint_auth_method == "client_secret_jwt" else ""
+    ClientSecret.objects.create(client=client, salt=salt, digest=secret_digest(salt, secret), sealed=sealed)
     return secret

@@ -9,11 +9,13 @@ from typing import Any
 
 from django.conf import settings
 
+from idp.kernel import jose
 from idp.oidc.border.http import HttpIn, HttpOut
 from idp.oidc.claims.scopes import SCOPE_CLAIMS
 from idp.oidc.client_auth.authenticate import METHODS
 from idp.oidc.clients.policy import STANDARD_SCOPES
 from idp.oidc.keys.ring import ring
+from idp.oidc.protocol import response_types
 from idp.oidc.token.pipeline import GRANTS
 from idp.sessions import assurance
 
@@ -64,12 +66,17 @@ def _oauth() -> dict[str, Any]:
         "revocation_endpoint": f"{issuer}/revoke",
         "introspection_endpoint": f"{issuer}/introspect",
         "scopes_supported": list(STANDARD_SCOPES),
-        "response_types_supported": ["code"],
+        "response_types_supported": list(response_types.SUPPORTED),
         "response_modes_supported": ["query", "fragment", "form_post"],
-        "grant_types_supported": list(GRANTS),
+        "grant_types_supported": [*GRANTS, "implicit"],
+        **({"registration_endpoint": f"{issuer}/register"} if settings.IDP.registration != "closed" else {}),
         "token_endpoint_auth_methods_supported": [*confidential, "none"],
         "revocation_endpoint_auth_methods_supported": [*confidential, "none"],
         "introspection_endpoint_auth_methods_supported": confidential,
+        **{
+            f"{endpoint}_endpoint_auth_signing_alg_values_supported": [*jose.FOREIGN_ALGORITHMS, "HS256"]
+            for endpoint in ("token", "revocation", "introspection")
+        },
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "ui_locales_supported": [code for code, _ in settings.LANGUAGES],
@@ -78,18 +85,22 @@ def _oauth() -> dict[str, Any]:
 
 def _openid(algorithms: list[str]) -> dict[str, Any]:
     issuer = settings.IDP.issuer
-    claims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid", "nonce", "at_hash"]
+    claims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid", "nonce", "at_hash", "c_hash"]
     return {
         "userinfo_endpoint": f"{issuer}/userinfo",
         "end_session_endpoint": f"{issuer}/logout",
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": algorithms,
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": [*algorithms, "none"],
+        "userinfo_signing_alg_values_supported": [*algorithms, "none"],
+        **{f"{kind}_encryption_alg_values_supported": list(jose.ENCRYPTION_ALGORITHMS) for kind in ("id_token", "userinfo")},
+        **{f"{kind}_encryption_enc_values_supported": list(jose.CONTENT_ENCRYPTIONS) for kind in ("id_token", "userinfo")},
+        "request_object_signing_alg_values_supported": [*jose.FOREIGN_ALGORITHMS, "none"],
         "claims_supported": claims + [claim for names in SCOPE_CLAIMS.values() for claim in names],
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": True,
-        "request_parameter_supported": False,
-        "request_uri_parameter_supported": False,
-        "require_request_uri_registration": False,
+        "request_parameter_supported": True,
+        "request_uri_parameter_supported": True,
+        "require_request_uri_registration": True,
         "acr_values_supported": list(assurance.SUPPORTED),
         "display_values_supported": ["page", "popup", "touch", "wap"],
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],

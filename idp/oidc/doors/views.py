@@ -20,6 +20,7 @@ from idp.oidc.dot import views as engine
 from idp.oidc.introspection import endpoint as introspection
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
+from idp.oidc.registration import endpoint as registration
 from idp.oidc.revocation import endpoint as revocation
 from idp.oidc.token import endpoint as token
 from idp.oidc.userinfo import endpoint as userinfo
@@ -65,6 +66,18 @@ class IntrospectionView(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return _through(introspection.respond, request)
+
+
+@csrf_exempt
+def register(request: HttpRequest) -> HttpResponse:
+    """RFC 7591 3."""
+    return _through(registration.register, request)
+
+
+@csrf_exempt
+def manage_registration(request: HttpRequest, client_id: str) -> HttpResponse:
+    """RFC 7592 2."""
+    return _through(lambda arrived: registration.manage(arrived, client_id), request)
 
 
 @csrf_exempt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from oauth2_provider.oauth2_backends import OAuthLibCore
@@ -21,8 +21,8 @@ class Core(OAuthLibCore):
         _, issued, _ = self.server.create_token_response("/token", "POST", body, {}, {"parsed": parsed})
         return issued
 
-    def authorization(self, grant: Any, response_type: str) -> dict[str, str]:
-        """The members of a successful authorization response."""
-        credentials = {"response_type": response_type, "code_grant": grant}
+    def authorization(self, issue: Callable[[], dict[str, str]], response_type: str) -> dict[str, str]:
+        """The members of a successful authorization response, through the server's dispatch."""
+        credentials = {"response_type": response_type, "issue": issue}
         _, members, _ = self.server.create_authorization_response("/authorize", "GET", None, {}, [], credentials)
         return dict(members)

@@ -8,8 +8,7 @@ from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749.grant_types.base import GrantTypeBase
 from oauthlib.openid import Server as OpenIDServer
 
-from idp.kernel.clock import now
-from idp.oidc.issuance import codes
+from idp.oidc.protocol import response_types
 from idp.oidc.token import pipeline
 
 # The private names of oauthlib 4.0.1 that we set; `idp.oidc.dot.checks` refuses to start when one is gone.
@@ -23,11 +22,11 @@ class TokenGrant(GrantTypeBase):
         return {}, pipeline.answer(request.extra_credentials["parsed"]), 200
 
 
-class CodeResponse(GrantTypeBase):
-    """Issues the code that the dispatcher decided on."""
+class AuthorizationResponse(GrantTypeBase):
+    """Issues what the dispatcher decided on."""
 
     def create_authorization_response(self, request: Request, token_handler: Any) -> tuple[dict[str, str], Any, int]:
-        return {}, {"code": codes.issue(request.code_grant, now=now())}, 302
+        return {}, request.issue(), 302
 
 
 class Server(OpenIDServer):
@@ -37,7 +36,7 @@ class Server(OpenIDServer):
         super().__init__(request_validator, *args, **kwargs)
         self._grant_types = {name: TokenGrant(request_validator) for name in pipeline.GRANTS}
         self._default_grant_type = "authorization_code"
-        self._response_types = {"code": CodeResponse(request_validator)}
+        self._response_types = {name: AuthorizationResponse(request_validator) for name in response_types.SUPPORTED}
         self._tokens: dict[
             str, Any
         ] = {}  # bearer tokens are read by idp.oidc.issuance.access_token: the engine's own route takes ID tokens for access

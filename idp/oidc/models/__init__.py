@@ -2,9 +2,23 @@
 
 from .authorization_code import AuthorizationCode
 from .client import Client, ClientSecret
+from .initial_access_token import InitialAccessToken
+from .pairwise_salt import PairwiseSalt
 from .refused_request import RefusedRequest
 from .revoked_token import RevokedToken
 from .signing_key import SigningKey
 from .token_family import TokenFamily
+from .used_assertion import UsedAssertion
 
-__all__ = ["AuthorizationCode", "Client", "ClientSecret", "RefusedRequest", "RevokedToken", "SigningKey", "TokenFamily"]
+__all__ = [
+    "AuthorizationCode",
+    "Client",
+    "ClientSecret",
+    "InitialAccessToken",
+    "PairwiseSalt",
+    "RefusedRequest",
+    "RevokedToken",
+    "SigningKey",
+    "TokenFamily",
+    "UsedAssertion",
+]

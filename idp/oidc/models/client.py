@@ -29,6 +29,7 @@ class Client(AbstractApplication):
     metadata = models.JSONField(default=dict, blank=True)
     first_party = models.BooleanField(default=False)
     enabled = models.BooleanField(default=True)
+    registration_token_digest = models.BinaryField(max_length=32, null=True, editable=False)  # RFC 7592 1.1
 
     class Meta(AbstractApplication.Meta):
         db_table = "oidc_client"
@@ -48,6 +49,8 @@ class ClientSecret(models.Model):
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="secrets")
     salt = models.BinaryField(max_length=16)
     digest = models.BinaryField(max_length=32)
+    # Only for client_secret_jwt: an HMAC needs the secret itself (OIDC Core 9).
+    sealed = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(default=now)
     expires_at = models.DateTimeField(null=True, blank=True)
 

@@ -233,22 +233,40 @@ RESOURCE_INVALID = Refusal(
     fix="Ask for a registered resource, or have the operator add it to the client.",
 )
 
-REQUEST_NOT_SUPPORTED = Refusal(
-    code="request-not-supported",
-    error="request_not_supported",
-    clause="OpenID Connect Core 3.1.2.6",
-    description="The request parameter is not supported.",
-    expected="Plain parameters.",
-    fix="Send the parameters without a request object.",
+REQUEST_OBJECT_INVALID = Refusal(
+    code="request-object-invalid",
+    error="invalid_request_object",
+    clause="OpenID Connect Core 6.1",
+    description="The request object is not valid for this client.",
+    expected="A JWT signed with a registered key and algorithm, with iss = client_id and aud = issuer if present, not expired.",
+    fix="Check key, algorithm, iss, aud and exp of the request object; client_id and response_type must be the same inside and outside.",
 )
 
-REQUEST_URI_NOT_SUPPORTED = Refusal(
-    code="request-uri-not-supported",
-    error="request_uri_not_supported",
-    clause="OpenID Connect Core 3.1.2.6",
-    description="The request_uri parameter is not supported.",
-    expected="Plain parameters.",
-    fix="Send the parameters without request_uri.",
+REQUEST_OBJECT_TWICE = Refusal(
+    code="request-object-twice",
+    error="invalid_request",
+    clause="OpenID Connect Core 6.2",
+    description="request and request_uri cannot be used together.",
+    expected="One of the two.",
+    fix="Send the request object either by value or by reference.",
+)
+
+REQUEST_URI_INVALID = Refusal(
+    code="request-uri-invalid",
+    error="invalid_request_uri",
+    clause="OpenID Connect Core 6.2",
+    description="The request_uri is not registered for this client or could not be fetched.",
+    expected="One of the client's registered request_uris, answering with a request object.",
+    fix="Register the request_uri exactly as it is sent, and serve the request object there over https.",
+)
+
+CLIENT_KEY_MISSING = Refusal(
+    code="client-key-missing",
+    error="invalid_request",
+    clause="OpenID Connect Core 10.2",
+    description="The client has no key that its registered encryption can use.",
+    expected="A public key with use=enc in the client's jwks or jwks_uri.",
+    fix="Register an encryption key, or leave the encrypted response algorithms out of the registration.",
 )
 
 REGISTRATION_NOT_SUPPORTED = Refusal(
@@ -258,6 +276,15 @@ REGISTRATION_NOT_SUPPORTED = Refusal(
     description="The registration parameter is not supported.",
     expected="A registered client.",
     fix="Register the client and leave the registration parameter out.",
+)
+
+NONCE_MISSING = Refusal(
+    code="nonce-missing",
+    error="invalid_request",
+    clause="OpenID Connect Core 3.2.2.1",
+    description="The nonce parameter is missing.",
+    expected="nonce, because the ID token comes through the browser.",
+    fix="Send a fresh random nonce with each request and compare it with the ID token.",
 )
 
 NONCE_MALFORMED = Refusal(
@@ -613,6 +640,55 @@ PROFILE_NOT_BUILT = Refusal(
     expected="A client with the profile oidc or oauth21.",
     fix="Have the operator choose the profile oidc or oauth21 for the client.",
     page="The app is set up for a security profile that this provider does not offer yet.",
+)
+
+REGISTRATION_CLOSED = Refusal(
+    code="registration-closed",
+    error="access_denied",
+    clause="RFC 7591 3",
+    status=403,
+    description="Clients cannot register themselves here.",
+    expected="A client registered by the operator.",
+    fix="Ask the operator to register the client, or to set IDP_REGISTRATION.",
+)
+
+REGISTRATION_NOT_JSON = Refusal(
+    code="registration-not-json",
+    error="invalid_client_metadata",
+    clause="RFC 7591 3.1",
+    description="The body must be application/json.",
+    expected="A JSON object with client metadata.",
+    fix="Send Content-Type: application/json.",
+)
+
+REGISTRATION_THROTTLED = Refusal(
+    code="registration-throttled",
+    error="temporarily_unavailable",
+    clause="RFC 7591 5",
+    status=429,
+    description="Too many registrations from this address.",
+    expected="Fewer registrations per hour.",
+    fix="Wait as long as Retry-After says, or use an initial access token.",
+)
+
+INITIAL_ACCESS_TOKEN_INVALID = Refusal(
+    code="initial-access-token-invalid",
+    error="invalid_token",
+    clause="RFC 7591 3",
+    status=401,
+    description="A valid initial access token is required.",
+    expected="Authorization: Bearer with an initial access token that is not used up.",
+    fix="Ask the operator for an initial access token (manage.py registration-token create).",
+)
+
+REGISTRATION_TOKEN_INVALID = Refusal(
+    code="registration-token-invalid",
+    error="invalid_token",
+    clause="RFC 7592 2.1",
+    status=401,
+    description="The registration access token is not the one of this client.",
+    expected="Authorization: Bearer with the newest registration_access_token of the client.",
+    fix="Use the registration_access_token of the last registration answer; each replacement gives a new one.",
 )
 
 SERVER_BUSY = Refusal(

@@ -11,6 +11,7 @@ from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.models import Client
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
+from idp.oidc.protocol.response_types import RESPONSE_MODES, default_mode
 from idp.oidc.protocol.words import words
 
 
@@ -91,7 +92,7 @@ def target(raw: RawRequest) -> Target:
     client = cache.get(client_id)
     if client is None:
         raise OAuthError(refusals.CLIENT_UNKNOWN)
-    if "authorization_code" not in client.grant_types:
+    if not client.response_types:
         raise OAuthError(refusals.GRANT_TYPE_NOT_ALLOWED)
     if client.profile == Client.Profile.FAPI2:
         raise OAuthError(refusals.PROFILE_NOT_BUILT)
@@ -103,12 +104,16 @@ def target(raw: RawRequest) -> Target:
         redirect_uri = client.default_redirect_uri
     elif not client.allows_redirect_uri(redirect_uri):
         raise OAuthError(refusals.REDIRECT_URI_MISMATCH)
-    mode = raw.parameters.get("response_mode", "query")
+    response_type = raw.parameters.get("response_type")
+    default = default_mode(response_type)
+    mode = raw.parameters.get("response_mode", default)
+    if mode not in RESPONSE_MODES or (mode == "query" and default == "fragment"):
+        # A mode that cannot be used cannot carry its own error either: that goes the default way (Multiple Response Types 2.1).
+        mode = default
     return Target(
         client=client,
         redirect_uri=redirect_uri,
         redirect_uri_sent="redirect_uri" in raw.parameters,
-        # An unknown mode cannot carry its own error: that goes the default way (Multiple Response Types 2.1).
-        response_mode=mode if mode in ("query", "fragment", "form_post") else "query",
+        response_mode=mode,
         state=None if "state" in raw.duplicates else raw.parameters.get("state"),
     )

@@ -15,7 +15,7 @@ from idp.oidc.claims.selection import within_reach
 from idp.oidc.clients.policy import STANDARD_SCOPES
 from idp.oidc.issuance import id_token_hint
 from idp.oidc.pkce import checks as pkce
-from idp.oidc.protocol import refusals
+from idp.oidc.protocol import refusals, response_types
 from idp.oidc.protocol.errors import OAuthError
 from idp.oidc.protocol.words import words
 from idp.oidc.resource_indicators import checks as resource_indicators
@@ -24,7 +24,6 @@ from idp.sessions import assurance
 from .authorization_request import AuthorizationRequest, RawRequest, Target
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account", "create"})
-RESPONSE_MODES = frozenset({"query", "fragment", "form_post"})
 DISPLAYS = frozenset({"page", "popup", "touch", "wap"})
 MAX_AGE_MOST = 315_360_000
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -40,23 +39,20 @@ def duplicates(raw: RawRequest, target: Target) -> Proved:
 
 
 def unsupported_parameters(raw: RawRequest, target: Target) -> Proved:
-    # OIDC Core 6.1, 6.2, 7.2.1: what is not supported has an error of its own; it is never ignored, never fetched.
-    for name, refusal in (
-        ("request", refusals.REQUEST_NOT_SUPPORTED),
-        ("request_uri", refusals.REQUEST_URI_NOT_SUPPORTED),
-        ("registration", refusals.REGISTRATION_NOT_SUPPORTED),
-    ):
-        if name in raw.parameters:
-            raise OAuthError(refusal)
+    # OIDC Core 7.2.1: what is not supported has an error of its own; it is never ignored.
+    if "registration" in raw.parameters:
+        raise OAuthError(refusals.REGISTRATION_NOT_SUPPORTED)
     return {}
 
 
 def response_type(raw: RawRequest, target: Target) -> Proved:
-    # RFC 6749 3.1.1, 4.1.2.1.
-    value = raw.parameters.get("response_type")
-    if value is None:
+    # RFC 6749 3.1.1, 4.1.2.1; Multiple Response Types 3: words in any order.
+    sent = raw.parameters.get("response_type")
+    if sent is None:
         raise OAuthError(refusals.RESPONSE_TYPE_MISSING)
-    if value != "code":
+    value = response_types.canonical(sent)
+    # RFC 9700 2.1.2: tokens in the front channel exist for classic OpenID Connect clients only.
+    if value is None or (value != response_types.CODE and not target.client.classic):
         raise OAuthError(refusals.RESPONSE_TYPE_UNSUPPORTED)
     if not target.client.allows_response_type(value):
         raise OAuthError(refusals.RESPONSE_TYPE_NOT_ALLOWED)
@@ -64,9 +60,12 @@ def response_type(raw: RawRequest, target: Target) -> Proved:
 
 
 def response_mode(raw: RawRequest, target: Target) -> Proved:
-    # OAuth 2.0 Multiple Response Type Encoding Practices 2.1.
-    if raw.parameters.get("response_mode", "query") not in RESPONSE_MODES:
+    # OAuth 2.0 Multiple Response Type Encoding Practices 2.1 and 5: tokens never travel in a query.
+    sent = raw.parameters.get("response_mode")
+    if sent is not None and sent not in response_types.RESPONSE_MODES:
         raise OAuthError(refusals.RESPONSE_MODE_UNSUPPORTED)
+    if sent == "query" and response_types.carries_tokens(raw.parameters.get("response_type", "")):
+        raise OAuthError(refusals.RESPONSE_MODE_UNSUPPORTED, "tokens in a query")
     return {}
 
 
@@ -85,6 +84,8 @@ def scope(raw: RawRequest, target: Target) -> Proved:
 def code_challenge(raw: RawRequest, target: Target) -> Proved:
     # RFC 7636 4.3, 4.4.1; RFC 9700 2.1.1.
     parameters = raw.parameters
+    if "code" not in parameters.get("response_type", "").split():
+        return {"code_challenge": ""}  # no code, nothing to prove
     return {
         "code_challenge": pkce.challenge(
             target.client,
@@ -95,8 +96,10 @@ def code_challenge(raw: RawRequest, target: Target) -> Proved:
 
 
 def nonce(raw: RawRequest, target: Target) -> Proved:
-    # OIDC Core 3.1.2.1: passed through unmodified, so it must be bounded.
+    # OIDC Core 3.1.2.1: passed through unmodified, so it must be bounded; 3.2.2.1: required with a front-channel ID token.
     value = raw.parameters.get("nonce", "")
+    if not value and "id_token" in raw.parameters.get("response_type", "").split():
+        raise OAuthError(refusals.NONCE_MISSING)
     if len(value) > 1024:
         raise OAuthError(refusals.NONCE_MALFORMED)
     return {"nonce": value}

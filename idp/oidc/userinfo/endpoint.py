@@ -11,12 +11,13 @@ from idp.kernel import jose
 from idp.kernel.clock import now
 from idp.oidc.border import cors, refused
 from idp.oidc.border.form import pairs
-from idp.oidc.border.http import HttpIn, HttpOut, json_answer
+from idp.oidc.border.http import NO_STORE, HttpIn, HttpOut, json_answer
 from idp.oidc.claims.selection import userinfo_claims
 from idp.oidc.claims.subject import subject_for
 from idp.oidc.clients import cache
 from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.issuance import access_token, families
+from idp.oidc.issuance.protection import sealed_for
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
 
@@ -27,9 +28,19 @@ def respond(request: HttpIn) -> HttpOut:
         return cors.preflight(request, "GET, POST")
     try:
         claims, client = _claims(_bearer(request))
+        answer = _answer(claims, client)
     except OAuthError as error:
         return cors.allow(refused.as_challenge(error, endpoint="userinfo", arrived={}), request.origin, None)
-    return cors.allow(json_answer(claims), request.origin, client)
+    return cors.allow(answer, request.origin, client)
+
+
+def _answer(claims: dict[str, object], client: ClientPolicy) -> HttpOut:
+    # OIDC Core 5.3.2: JSON, or a JWT when the client registered how it wants it signed or encrypted.
+    if client.userinfo_alg is None and client.userinfo_encryption is None:
+        return json_answer(claims)
+    claims = {**claims, "iss": settings.IDP.issuer, "aud": client.client_id}
+    token = sealed_for(client, claims, typ="JWT", algorithm=client.userinfo_alg, encryption=client.userinfo_encryption)
+    return HttpOut(200, token.encode(), {"Content-Type": "application/jwt", **NO_STORE})
 
 
 def _bearer(request: HttpIn) -> str:

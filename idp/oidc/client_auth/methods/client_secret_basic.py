@@ -6,7 +6,9 @@ import base64
 import binascii
 from urllib.parse import unquote_to_bytes
 
+from idp.kernel.clock import now
 from idp.oidc.client_auth.presented import BackChannelRequest, Presented
+from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
 
@@ -34,3 +36,8 @@ def _form_decoded(text: str) -> str:
         return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
     except UnicodeDecodeError:
         raise OAuthError(refusals.CLIENT_AUTH_HEADER_MALFORMED, "not form encoding of UTF-8") from None
+
+
+def prove(client: ClientPolicy, presented: Presented, request: BackChannelRequest) -> bool:
+    """Whether it is one of the client's accepted secrets. No SQL."""
+    return bool(presented.secret) and client.secret_matches(presented.secret, now=now())
