@@ -21,4 +21,5 @@ urlpatterns = [
     path("logout", logout.end_session_endpoint, name="logout"),
     path("logout/confirm", logout.confirm),
     path("logout/done", logout.done),
+    path("session/check", logout.check_session),
 ]

@@ -53,6 +53,10 @@ CLEANERS = [
     "idp.oidc.issuance.codes.delete_expired",
     "idp.oidc.issuance.families.delete_expired",
     "idp.oidc.revocation.denied.delete_expired",
+    "idp.oidc.client_auth.assertion.delete_expired",
+    "idp.oidc.client_sessions.participants.delete_expired",
+    "idp.oidc.registration.tokens.delete_expired",
+    "idp.oidc.registration.endpoint.delete_unused",
     "idp.oidc.explain.record.delete_expired",
     "idp.accounts.proofs.delete_expired",
     "idp.accounts.lockout.delete_expired",
@@ -63,7 +67,10 @@ CLEANERS = [
 DELIVERY_LEASE_SECONDS = 60
 
 # Who delivers the outbox rows: receiver name -> function(delivery id, payload), see idp/notifications/receivers/__init__.py.
-RECEIVERS = {"mail": "idp.notifications.receivers.mail.deliver"}
+RECEIVERS = {
+    "mail": "idp.notifications.receivers.mail.deliver",
+    "backchannel_logout": "idp.oidc.logout.back_channel.deliver",
+}
 
 if _redis:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _redis}}

@@ -14,17 +14,18 @@ from idp.interactions.paused import Interaction
 from idp.kernel.clock import now
 from idp.oidc.border import form
 from idp.oidc.border.refused import described
+from idp.oidc.client_sessions import participants, session_state
 from idp.oidc.clients import cache
 from idp.oidc.dot.views import AuthorizationEngineView
 from idp.oidc.explain.record import record
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
 from idp.oidc.request import sources
-from idp.oidc.request.authorization_request import RawRequest, Target, target
+from idp.oidc.request.authorization_request import AuthorizationRequest, RawRequest, Target, target
 from idp.oidc.request.checks import check
 
 from . import error_page, issue
-from .dispatch import AskPerson, dispatch
+from .dispatch import Answer, AskPerson, dispatch
 from .respond import to_app
 
 LONGEST_QUERY = 6000
@@ -79,15 +80,23 @@ class AuthorizationView(AuthorizationEngineView):
                 return response
             if interaction is not None and not interaction.finish():
                 return HttpResponseRedirect(authorize_url(raw))  # answered meanwhile in another tab: the same request, anew
-            return to_app(
-                request,
-                where,
-                self.core().authorization(lambda: issue.members(wanted, step.grant, step.user, now=now()), wanted.response_type),
-            )
+            return self._answer(request, wanted, step)
         except OAuthError as error:
             if interaction is not None:
                 interaction.finish()
             return self._to_app(request, error, raw, where)
+
+    def _answer(self, request: HttpRequest, wanted: AuthorizationRequest, answer: Answer) -> HttpResponse:
+        client, moment, sid = wanted.client, now(), answer.grant.authentication.sid
+        members = self.core().authorization(lambda: issue.members(wanted, answer.grant, answer.user, now=moment), wanted.response_type)
+        participants.remember(sid=sid, client=client, user_id=answer.user.pk, moment=moment)
+        if not client.classic or "openid" not in wanted.scopes:
+            return to_app(request, wanted.target, members)
+        # Session Management 2: classic clients may watch the session.
+        members["session_state"] = session_state.member(client_id=client.client_id, redirect_uri=wanted.target.redirect_uri, sid=sid)
+        response = to_app(request, wanted.target, members)
+        session_state.remember(request, response, sid)
+        return response
 
     def _to_app(self, request: HttpRequest, error: OAuthError, raw: RawRequest, where: Target) -> HttpResponse:
         reference = record(error, endpoint="authorize", arrived=raw.parameters)

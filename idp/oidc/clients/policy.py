@@ -73,6 +73,8 @@ class ClientPolicy:
     request_uris: frozenset[str]
     jwks: tuple[dict[str, Any], ...]
     jwks_uri: str
+    frontchannel_logout_uri: str
+    backchannel_logout_uri: str
     subject_type: str
     sector: str
     access_token_alg: str
@@ -117,6 +119,8 @@ class ClientPolicy:
             request_uris=frozenset(meta.get("request_uris", ())),
             jwks=tuple(meta.get("jwks", {}).get("keys", ())),
             jwks_uri=meta.get("jwks_uri", ""),
+            frontchannel_logout_uri=meta.get("frontchannel_logout_uri", ""),
+            backchannel_logout_uri=meta.get("backchannel_logout_uri", ""),
             subject_type=meta.get("subject_type", "public"),
             sector=urlsplit(meta.get("sector_identifier_uri") or (uris[0] if uris else "")).hostname or "",
             access_token_alg=meta.get("access_token_alg", "ES256"),

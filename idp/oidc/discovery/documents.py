@@ -89,6 +89,8 @@ def _openid(algorithms: list[str]) -> dict[str, Any]:
     return {
         "userinfo_endpoint": f"{issuer}/userinfo",
         "end_session_endpoint": f"{issuer}/logout",
+        "check_session_iframe": f"{issuer}/session/check",
+        **{f"{channel}channel_logout_{what}": True for channel in ("front", "back") for what in ("supported", "session_supported")},
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": [*algorithms, "none"],
         "userinfo_signing_alg_values_supported": [*algorithms, "none"],

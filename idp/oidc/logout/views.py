@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -17,11 +17,13 @@ from idp.interactions.middleware import form_target
 from idp.oidc.authorization import error_page
 from idp.oidc.authorization.dispatch import card
 from idp.oidc.border import form
+from idp.oidc.client_sessions import session_state
 from idp.oidc.clients import cache
 from idp.oidc.explain.record import record
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
 
+from . import front_channel
 from .end import end_session
 from .request import LogoutRequest, parse
 
@@ -47,10 +49,10 @@ def end_session_endpoint(request: HttpRequest) -> HttpResponse:
     session = sessions.current(request)
     if session is None:
         # 2: already signed out; a proved app still gets its browser back.
-        return _leave(asked.redirect_uri, asked.state)
+        return _leave(request, asked.redirect_uri, asked.state, [])
     if asked.speaks_of(session):
-        end_session(request, client_id=asked.client.client_id if asked.client else None)
-        return _leave(asked.redirect_uri, asked.state)
+        frames = end_session(request, client_id=asked.client.client_id if asked.client else None)
+        return _leave(request, asked.redirect_uri, asked.state, frames)
     return _ask(request, asked)
 
 
@@ -85,22 +87,23 @@ def confirm(request: HttpRequest) -> HttpResponse:
     except signing.BadSignature:
         kept = {}  # too old or not ours: sign out, go nowhere
     client = cache.get(kept["client_id"]) if kept.get("client_id") else None
-    end_session(request, client_id=client.client_id if client else None)
+    frames = end_session(request, client_id=client.client_id if client else None)
     redirect_uri = kept.get("redirect_uri")
     if client is None or redirect_uri not in client.post_logout_redirect_uris:
         redirect_uri = None
-    return _leave(redirect_uri, kept.get("state"))
+    return _leave(request, redirect_uri, kept.get("state"), frames)
 
 
-def _leave(redirect_uri: str | None, state: str | None) -> HttpResponse:
-    if redirect_uri is None:
-        return HttpResponseRedirect("/logout/done", status=303)
-    response = HttpResponse(status=303)
-    if state is not None:
+def _leave(request: HttpRequest, redirect_uri: str | None, state: str | None, frames: list[str]) -> HttpResponse:
+    if redirect_uri is not None and state is not None:
         # 3: state comes back exactly as it was sent.
         redirect_uri += f"{'&' if '?' in redirect_uri else '?'}state={quote(state, safe='')}"
-    response.headers["Location"] = redirect_uri
-    response.headers["Cache-Control"] = "no-store"
+    then = redirect_uri or "/logout/done"
+    if frames:
+        response = front_channel.page(request, frames, then=then)
+    else:
+        response = HttpResponse(status=303, headers={"Location": then, "Cache-Control": "no-store"})
+    session_state.forget(response)
     return response
 
 
@@ -108,3 +111,13 @@ def _leave(redirect_uri: str | None, state: str | None) -> HttpResponse:
 def done(request: HttpRequest) -> HttpResponse:
     """The page after signing out."""
     return render(request, "oidc/logged_out.html", {"title": _("You are signed out")})
+
+
+@require_safe
+def check_session(request: HttpRequest) -> HttpResponse:
+    """Session Management 3.2: the page that relying parties frame to ask whether the session is still the same."""
+    response = render(request, "oidc/check_session.html", {"cookie": session_state.cookie_name()})
+    # Made to be framed, by any client; it shows nothing and answers only messages.
+    response._csp_replace = {"frame-ancestors": ["*"]}  # type: ignore[attr-defined]
+    response.frameable = True  # type: ignore[attr-defined]
+    return response

@@ -2,6 +2,7 @@
 
 from .authorization_code import AuthorizationCode
 from .client import Client, ClientSecret
+from .client_session import ClientSession
 from .initial_access_token import InitialAccessToken
 from .pairwise_salt import PairwiseSalt
 from .refused_request import RefusedRequest
@@ -14,6 +15,7 @@ __all__ = [
     "AuthorizationCode",
     "Client",
     "ClientSecret",
+    "ClientSession",
     "InitialAccessToken",
     "PairwiseSalt",
     "RefusedRequest",

@@ -94,10 +94,17 @@ def _check_times_and_parties(client: ClientPolicy, claims: dict[str, Any], *, si
         raise jose.TokenRefused("sub is the client")
     if "request" in claims or "request_uri" in claims:
         raise jose.TokenRefused("nested")
-    for name, bound in (("exp", lambda value: value < moment - SKEW), ("nbf", lambda value: value > moment + SKEW)):
-        value = claims.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or bound(value)):
-            raise jose.TokenRefused(name)
+    if _late(claims.get("exp"), moment - SKEW) or _late(moment + SKEW, claims.get("nbf")):
+        raise jose.TokenRefused("exp or nbf")
+
+
+def _late(limit: Any, moment: Any) -> bool:
+    """Whether `limit` lies before `moment`; an absent member sets no limit, anything but a number is refused."""
+    if limit is None or moment is None:
+        return False
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in (limit, moment)):
+        raise jose.TokenRefused("exp or nbf is not a number")
+    return bool(limit < moment)
 
 
 def _merged(raw: RawRequest, inside: dict[str, Any]) -> RawRequest:
