@@ -34,7 +34,7 @@ REDIRECT_URI_MISSING = Refusal(
     description="The redirect_uri parameter is missing.",
     expected="redirect_uri, once, exactly as registered.",
     fix="Send redirect_uri in the authorization request; OpenID Connect always requires it.",
-    page="The app did not say where to return to.",
+    page="The app did not say which address to return to.",
 )
 
 REDIRECT_URI_MISMATCH = Refusal(
