@@ -69,7 +69,7 @@ def check(document: Mapping[str, Any], *, kind: str = "web", before: Mapping[str
 def create(
     document: Mapping[str, Any],
     *,
-    type: str = "web",  # noqa: A002 - the word of the command line
+    type: str = "web",
     client_id: str | None = None,
     by: UUID | None = None,
     dynamic: bool = False,

@@ -105,7 +105,8 @@ def target(raw: RawRequest) -> Target:
     elif not client.allows_redirect_uri(redirect_uri):
         raise OAuthError(refusals.REDIRECT_URI_MISMATCH)
     response_type = raw.parameters.get("response_type")
-    default = default_mode(response_type)
+    # Clients that never get tokens through the browser hear every refusal in the query (hostile case AR-02).
+    default = default_mode(response_type) if client.classic else "query"
     mode = raw.parameters.get("response_mode", default)
     if mode not in RESPONSE_MODES or (mode == "query" and default == "fragment"):
         # A mode that cannot be used cannot carry its own error either: that goes the default way (Multiple Response Types 2.1).
