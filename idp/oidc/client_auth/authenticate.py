@@ -43,9 +43,10 @@ def authenticate(request: BackChannelRequest, *, public_allowed: bool = True) ->
         found = [presented for method in METHODS.values() if (presented := method.find(request)) is not None]
     except OAuthError as error:
         raise _unauthorized(request, error.refusal, error.detail) from None
-    if len(found) > 1:
+    assertion_besides = "client_assertion" in request.form and not (found and found[0].method in ASSERTION_METHODS)
+    if len(found) > 1 or (found and assertion_besides):
         raise OAuthError(refusals.CLIENT_AUTH_TWO_METHODS)
-    if "client_assertion" in request.form and not (found and found[0].method in ASSERTION_METHODS):
+    if assertion_besides:
         # RFC 7521 4.2: credentials of a kind that nobody here is registered for; never as if they had not been sent.
         raise _unauthorized(request, refusals.CLIENT_AUTH_METHOD, "client_assertion")
     presented = found[0] if found else none.find(request)
