@@ -10,6 +10,7 @@ from idp.kernel.ids import secret_token
 
 MOST_BROWSERS = 50
 MOST_STEPS = 40
+MOST_PENDING = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Notebook:
     """One browser's page."""
 
     steps: list[Step] = field(default_factory=list)
-    pending: Pending | None = None
+    pending: OrderedDict[str, Pending] = field(default_factory=OrderedDict)
     code: str = ""
     last: Pending | None = None
     access_token: str = ""
@@ -71,6 +72,12 @@ class Notebook:
         self.steps.append(step)
         del self.steps[:-MOST_STEPS]
         return step
+
+    def expect(self, pending: Pending) -> None:
+        """Remember a request until its answer comes; several tabs may ask at the same time."""
+        self.pending[pending.state] = pending
+        while len(self.pending) > MOST_PENDING:
+            self.pending.popitem(last=False)
 
     def forget_tokens(self) -> None:
         """The session with the provider is over."""

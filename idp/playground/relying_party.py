@@ -94,16 +94,16 @@ def authorization_url(notebook: Notebook, app: Registration, *, scope: str, extr
     found = metadata(notebook, app.issuer)
     verifier = secret_token(48)
     age = extra.get("max_age", "")
-    notebook.pending = Pending(
-        state=secret_token(16), nonce=secret_token(16), code_verifier=verifier, max_age=int(age) if age.isdecimal() else None
-    )
+    max_age = int(age) if age.isdecimal() else None
+    pending = Pending(state=secret_token(16), nonce=secret_token(16), code_verifier=verifier, max_age=max_age)
+    notebook.expect(pending)
     parameters = {
         "response_type": "code",
         "client_id": app.client_id,
         "redirect_uri": app.redirect_uri,
         "scope": scope,
-        "state": notebook.pending.state,
-        "nonce": notebook.pending.nonce,
+        "state": pending.state,
+        "nonce": pending.nonce,
         "code_challenge": b64encode(digest(verifier)),
         "code_challenge_method": "S256",
         **extra,
@@ -122,11 +122,11 @@ def receive(notebook: Notebook, app: Registration, *, method: str, answer: Mappi
     sent = [(name, _short(value)) for name, value in answer.items()]
     why = "The browser brings the answer back to the app."
     step = notebook.write(Step("Authorization response", method, app.redirect_uri, why, by_browser=True, sent=sent))
-    pending, notebook.pending = notebook.pending, None
+    pending = notebook.pending.pop(answer.get("state", ""), None)
+    what = "state is one that this browser was sent away with"
+    step.checks.append(Check(pending is not None, what, "" if pending else "it had not asked, or the answer came twice"))
     if pending is None:
-        step.checks.append(Check(False, "an answer was expected", "this browser had not asked, or the answer came twice"))
         return
-    step.checks.append(Check(answer.get("state") == pending.state, "state is the one that was sent"))
     # RFC 9207 2.4: the answer names its issuer, so that no other provider's can be slipped in.
     step.checks.append(Check(answer.get("iss") == app.issuer, "iss is the provider", answer.get("iss", "missing")))
     if "error" in answer:
