@@ -43,7 +43,9 @@ def load(name: str, *, clients: Json, values: dict[str, str]) -> Plan:
     config: Json = dict(source["config"])
     for block in source["clients"]:
         if block not in clients:
-            raise PlanError(f"the plan {name} needs the client {block}: run setup_op.py, or pass --clients with a file that it wrote")
+            raise PlanError(
+                f"the plan {name} needs the client {block}: run `manage.py conformance prepare --json`, or pass --clients with what it printed"
+            )
         config[block] = {key: clients[block][key] for key in ("client_id", "client_secret")} | config.get(block, {})
     if "browser" in source:
         config["browser"] = _browser(source["browser"])
@@ -91,5 +93,7 @@ def _fill(value: Any, values: dict[str, str]) -> Any:
 
 def _value(name: str, values: dict[str, str]) -> str:
     if not values.get(name):
-        raise PlanError(f"the plan needs a value for {name}: pass --{name}, or --clients with a file that setup_op.py wrote")
+        raise PlanError(
+            f"the plan needs a value for {name}: pass --{name}, or --clients with what `manage.py conformance prepare --json` printed"
+        )
     return values[name]

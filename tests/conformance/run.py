@@ -7,8 +7,11 @@ Exit code: 0 if nothing failed, 1 if a module failed (with --strict also on a wa
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
+import shlex
+import subprocess
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -50,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=ROOT / ".data" / "conformance.json",
         metavar="FILE",
-        help="what setup_op.py wrote (default: %(default)s)",
+        help="what `manage.py conformance prepare --json` printed (default: %(default)s)",
     )
     parser.add_argument("--alias", default="kairos-id", help="part of the suite's redirect URIs (default: %(default)s)")
     parser.add_argument("--login", default=env("CONFORMANCE_LOGIN", ""), help="who signs in (or CONFORMANCE_LOGIN; default: from FILE)")
@@ -60,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", metavar="MODULE", help="run only this module (may be repeated)")
     parser.add_argument(
         "--module-timeout", type=float, default=120, metavar="SECONDS", help="give up on a module after (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rotate-keys",
+        default=f"{sys.executable} {ROOT / 'manage.py'} keys rotate",
+        metavar="COMMAND",
+        help="rotates the provider's signing keys, for the module about that (default: manage.py keys rotate, with this environment)",
     )
     parser.add_argument("--strict", action="store_true", help="a warning or a skip also makes the exit code 1")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the results as JSON")
@@ -77,7 +86,8 @@ def _run(options: argparse.Namespace) -> list[suite_api.ModuleResult]:
     print(f"{plan.name} on suite {version}: {suite.base_url}/plan-detail.html?plan={created['id']}")
     results = []
     for module in _chosen(created["modules"], only=options.only):
-        result = suite.run_module(created["id"], module, seconds=options.module_timeout)
+        rotate = functools.partial(_rotate_keys, options.rotate_keys) if module["testModule"] == "oidcc-server-rotate-keys" else None
+        result = suite.run_module(created["id"], module, seconds=options.module_timeout, before_start=rotate)
         _show(result)
         results.append(result)
     if options.report:
@@ -85,6 +95,13 @@ def _run(options: argparse.Namespace) -> list[suite_api.ModuleResult]:
     if options.export:
         options.export.write_bytes(suite.export(created["id"]))
     return results
+
+
+def _rotate_keys(command: str) -> None:
+    """Rotate the provider's keys, with the environment that this program was given."""
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False)  # the operator's own command
+    if done.returncode != 0:
+        raise plan_file.PlanError(f"{command} failed: {done.stderr.strip()[-300:]}")
 
 
 def _chosen(modules: list[plan_file.Json], *, only: list[str] | None) -> list[plan_file.Json]:

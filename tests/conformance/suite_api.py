@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,14 +72,23 @@ class Suite:
         """Create a plan; the answer has its `id` and its `modules` in order."""
         return self._call("POST", "/api/plan", params={"planName": name, "variant": json.dumps(variant)}, body=config)
 
-    def run_module(self, plan_id: str, module: Json, *, seconds: float) -> ModuleResult:
-        """Run one module of a plan to its end; one that has not ended after `seconds` is cancelled and counts as failed."""
+    def run_module(self, plan_id: str, module: Json, *, seconds: float, before_start: Callable[[], None] | None = None) -> ModuleResult:
+        """Run one module of a plan to its end; one that has not ended after `seconds` is cancelled and counts as failed.
+
+        A module that does not start by itself waits for `before_start`, which does what the test is about.
+        """
         name = str(module["testModule"])
         begun = time.monotonic()
         params = {"test": name, "plan": plan_id, "variant": json.dumps(module.get("variant") or {})}
         test_id = str(self._call("POST", "/api/runner", params=params)["id"])
         ended, stuck = False, []
         try:
+            if before_start is not None:
+                self._send(
+                    "GET", f"/api/runner/{test_id}/wait-state", params={"states": "CONFIGURED", "timeoutMs": "20000"}, accept=(200, 404)
+                )
+                before_start()
+                self._send("POST", f"/api/runner/{test_id}", accept=(200, 201))
             ended = self._wait(test_id, until=begun + seconds)
             stuck = [] if ended else [self._why_waiting(test_id, seconds=seconds)]
         finally:

@@ -60,7 +60,13 @@ def check(document: Mapping[str, Any], *, kind: str = "web", before: Mapping[str
     Raises InvalidMetadata. A member that need not be there goes by None.
     """
     start = before or {**_DEFAULTS, **TYPES[kind]}
-    meta = validate({member: value for member, value in {**start, **_grants_of(document), **document}.items() if value is not None or member not in OPTIONAL})
+    meta = validate(
+        {
+            member: value
+            for member, value in {**start, **_grants_of(document), **document}.items()
+            if value is not None or member not in OPTIONAL
+        }
+    )
     if "client_name" not in meta:
         raise InvalidMetadata("client_name", "is missing")
     return meta

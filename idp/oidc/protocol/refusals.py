@@ -678,7 +678,7 @@ INITIAL_ACCESS_TOKEN_INVALID = Refusal(
     status=401,
     description="A valid initial access token is required.",
     expected="Authorization: Bearer with an initial access token that is not used up.",
-    fix="Ask the operator for an initial access token (manage.py registration-token create).",
+    fix="Ask the operator for an initial access token (manage.py registration_token create).",
 )
 
 REGISTRATION_TOKEN_INVALID = Refusal(
