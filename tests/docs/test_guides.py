@@ -25,6 +25,14 @@ def test_quick_start(provider: Provider, tmp_path: Path):
     assert client["client_id"] in listed
 
 
+def test_people_and_passwords(provider: Provider, tmp_path: Path):
+    guide = Guide("people-and-passwords.md", provider, tmp_path)
+    guide.follow()
+    created, shown = guide.answers
+    assert created["email"] == "ben@example.org"
+    assert created["sub"] in shown
+
+
 @pytest.mark.needs("curl")
 def test_connect_a_service(provider: Provider, tmp_path: Path):
     guide = Guide("connect-a-service.md", provider, tmp_path)
