@@ -24,7 +24,9 @@ OF_SCOPE = {
 }
 
 
-@pytest.mark.parametrize("scope", ["openid", "openid profile", "openid email", "openid address", "openid phone", "phone email profile address openid"])
+@pytest.mark.parametrize(
+    "scope", ["openid", "openid profile", "openid email", "openid address", "openid phone", "phone email profile address openid"]
+)
 @clause("OIDC Core 5.4", "OIDC Core 5.3.2", "hostile case TK-16")
 def test_the_claims_of_the_granted_scopes(world, shop, browser, scope):
     ada = world.person(claims=EVERYTHING)
@@ -137,7 +139,9 @@ def test_other_methods(shop, method):
     assert shop.channel.request(method, "/userinfo").status == 405
 
 
-@pytest.mark.parametrize("body", [b"access_token=%zz", b"access_token=%00", "access_token=ä".encode(), b"a=b&" * 5000, b"access_token=" + b"x" * 70_000])
+@pytest.mark.parametrize(
+    "body", [b"access_token=%zz", b"access_token=%00", "access_token=ä".encode(), b"a=b&" * 5000, b"access_token=" + b"x" * 70_000]
+)
 @clause("RFC 6750 3.1", "hostile case PX-07")
 def test_a_body_that_is_no_form(shop, body):
     answer = shop.channel.request("POST", "/userinfo", body=body, headers={"Content-Type": FORM})

@@ -113,7 +113,9 @@ def test_the_issuer_comes_from_configuration(browser):
     assert browser.request("GET", DOCUMENTS[0], headers={"Host": "evil.example"}).status == 400
 
 
-@pytest.mark.parametrize("path", ["/jwks/", "/token/", "/Token", "/token;x", "/%74oken/", "/.well-known/openid-configuration/x", "/authorize/"])
+@pytest.mark.parametrize(
+    "path", ["/jwks/", "/token/", "/Token", "/token;x", "/%74oken/", "/.well-known/openid-configuration/x", "/authorize/"]
+)
 @clause("hostile case PX-14")
 def test_other_spellings_of_a_path_are_other_paths(browser, path):
     assert browser.get(path).status == 404

@@ -51,7 +51,9 @@ def test_state_only_if_sent_and_appended_properly(shop, browser, hint):
     assert again.location == BACK
 
 
-@pytest.mark.parametrize("parameters", [{}, {"state": "x"}, {"client_id": "{id}"}, {"logout_hint": "ada"}, {"post_logout_redirect_uri": BACK}], ids=str)
+@pytest.mark.parametrize(
+    "parameters", [{}, {"state": "x"}, {"client_id": "{id}"}, {"logout_hint": "ada"}, {"post_logout_redirect_uri": BACK}], ids=str
+)
 @clause("RP-Initiated Logout 2", "hostile case BR-04")
 def test_without_a_hint_the_person_is_asked(shop, browser, hint, parameters):
     given = {name: shop.client_id if value == "{id}" else value for name, value in parameters.items()}
@@ -76,7 +78,12 @@ def test_the_decision_cannot_be_forged(world, shop, browser, hint):
 
 
 REFUSED = [
-    case("RP-Initiated Logout 3", "unregistered address", {"post_logout_redirect_uri": "https://shop.example/else"}, "post-logout-redirect-uri-mismatch"),
+    case(
+        "RP-Initiated Logout 3",
+        "unregistered address",
+        {"post_logout_redirect_uri": "https://shop.example/else"},
+        "post-logout-redirect-uri-mismatch",
+    ),
     case("RP-Initiated Logout 3", "other letter case", {"post_logout_redirect_uri": BACK.upper()}, "post-logout-redirect-uri-mismatch"),
     case("RP-Initiated Logout 3", "trailing slash", {"post_logout_redirect_uri": BACK + "/"}, "post-logout-redirect-uri-mismatch"),
     case("RP-Initiated Logout 3", "query added", {"post_logout_redirect_uri": BACK + "?a=b"}, "post-logout-redirect-uri-mismatch"),
