@@ -50,8 +50,9 @@ def validated(claims: object) -> dict[str, Any]:
         if reason:
             raise ClaimError(f"{name} {reason}.")
         accepted[name] = value
-    if accepted.get("phone_number_verified") and not accepted.get("phone_number"):
-        raise ClaimError("phone_number_verified needs a phone_number.")
+    # Core 5.1: a verified number is in E.164 form, which begins with the plus sign; otherwise that form is a recommendation.
+    if accepted.get("phone_number_verified") and not accepted.get("phone_number", "").startswith("+"):
+        raise ClaimError("phone_number_verified needs a phone_number that begins with + and the country code.")
     return accepted
 
 
@@ -133,7 +134,7 @@ STANDARD: dict[str, Check] = {
     "birthdate": _pattern(r"(\d{4}|0000)(-\d{2}-\d{2})?", "1990-12-31, 0000-12-31 or 1990"),
     "zoneinfo": _zone,
     "locale": _pattern(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*", "en-US"),
-    "phone_number": _pattern(r"\+[0-9][0-9 ().-]{3,30}(;ext=[0-9]{1,10})?", "+1 604 555 1234"),
+    "phone_number": _pattern(r"[+0-9(][0-9 ().-]{3,30}(;ext=[0-9]{1,10})?", "+1 604 555 1234"),
     "phone_number_verified": _boolean,
     "address": _address,
     "updated_at": _moment,

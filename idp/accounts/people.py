@@ -101,6 +101,7 @@ def set_password(user: User, password: str) -> None:
     with transaction.atomic():
         _replace_password(user, make_password(passwords.normalise(password)))
         emit(AccountPasswordChanged(), person=user.pk)
+        _tell(user)
 
 
 def recover(user: User, password_hash: str) -> None:
@@ -151,5 +152,5 @@ def _replace_password(user: User, password_hash: str) -> None:
 
 
 def _tell(user: User) -> None:
-    if user.email:
+    if user.email and user.email_verified:
         mail.send(to=user.email, template="password_changed")

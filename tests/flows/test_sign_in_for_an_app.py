@@ -139,6 +139,13 @@ def test_who_has_an_account_already_signs_in_instead(client, app, person):
     assert is_answered(arrive(client, client.post("/login", {"login": "ada@example.org", "password": PASSWORD, **carried(url)})))
 
 
+def test_where_sign_up_is_closed_one_can_still_sign_in(client, app, person, settings):
+    settings.IDP = settings.IDP.model_copy(update={"signup": "closed"})
+    page = arrive(client, client.get(ask(client, app, prompt="create")))
+    assert page.status_code == 403
+    assert "switch=1" in page.content.decode()
+
+
 def test_an_unproved_address_comes_back_to_the_app(client, app):
     make_person(verified=False)
     url = ask(client, app)

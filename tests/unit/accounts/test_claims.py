@@ -45,7 +45,7 @@ def test_a_verified_mark_without_a_number_is_not_told():
         {"sub": "x"}, {"email": "x@example.org"}, {"email_verified": True}, {"groups": ["a"]},
         {"name": 1}, {"name": "a\x00b"}, {"name": "x" * 2000}, {"phone_number_verified": "true"}, {"phone_number_verified": True},
         {"birthdate": "31.12.1990"}, {"birthdate": "1990-1-1"}, {"locale": "english please"}, {"zoneinfo": "../etc/passwd"},
-        {"profile": "javascript:alert(1)"}, {"website": "example.org"}, {"picture": "https://"}, {"phone_number": "0316 1234"},
+        {"profile": "javascript:alert(1)"}, {"website": "example.org"}, {"picture": "https://"}, {"phone_number": "call me"}, {"phone_number": "0316 1234", "phone_number_verified": True},
         {"address": "Graz"}, {"address": {"planet": "Earth"}}, {"address": {"locality": 3}}, {"updated_at": "today"}, {"updated_at": True},
     ],
 )  # fmt: skip
@@ -60,6 +60,7 @@ def test_wrong_claims_are_refused(claims):
         {"birthdate": "1990-12-31", "zoneinfo": "Europe/Vienna", "locale": "de-AT"},
         {"birthdate": "0000-12-31", "locale": "de_AT", "zoneinfo": "UTC"},
         {"birthdate": "1990", "website": "https://ana.example/", "phone_number": "+1 (604) 555-1234;ext=5678"},
+        {"phone_number": "(425) 555-1212"},
         {"address": {"formatted": "Street 1\r\nGraz", "country": "Austria"}},
     ],
 )

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from idp.accounts.models import User
 from idp.events.models import EventRecord
 from tests.support.factories import PASSWORD
+from tests.support.mailbox import mails
 
 pytestmark = pytest.mark.django_db
 
@@ -131,6 +132,7 @@ def test_life_of_an_account(run):
     person = User.objects.get()
     assert person.check_password(PASSWORD)
     assert person.credential_epoch == 2
+    assert ["was changed" in mail.subject for mail in mails("ana@example.org")] == [True]
     names = list(EventRecord.objects.order_by("id").values_list("name", flat=True))
     assert names == ["account.created", "account.email_verified", "account.disabled", "account.enabled", "account.password_changed"]
 
