@@ -87,7 +87,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         "IDP_TERMS_URL": "https://example.org/terms",
         "IDP_HELP_URL": "https://example.org/help",
     }
-    with provider_process.embedded(tmp_path_factory.mktemp("provider"), **settings) as served:
+    with provider_process.embedded(tmp_path_factory.mktemp("provider"), settings=settings) as served:
         yield Provider(served)
 
 

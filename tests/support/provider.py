@@ -6,7 +6,7 @@ import json
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,15 +73,15 @@ def embedded(
     command: Sequence[str] = (sys.executable, "manage.py", "run_development"),
     python: str = sys.executable,
     seconds: float = 60,
-    **settings: str,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Provider]:
     """Serve on a free port until the block ends, with nothing of the tests' own settings and nothing of the developer's.
 
-    `settings` are further `IDP_*` variables. Raises `DidNotStart` when it does not answer within `seconds`.
+    `settings` are further environment variables. Raises `DidNotStart` when it does not answer within `seconds`.
     """
     port = free_port()
     issuer = f"http://localhost:{port}"
-    environment = child_environ(IDP_ENV="development", IDP_DATA_DIR=str(data_dir), PORT=str(port), **settings)
+    environment = child_environ(IDP_ENV="development", IDP_DATA_DIR=str(data_dir), PORT=str(port), **(settings or {}))
     with child("provider", command, environ=environment, cwd=root) as server:
         server.port, server.url = port, issuer
         server.wait_until(lambda: _answers(issuer), seconds=seconds)
