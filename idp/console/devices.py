@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from idp import sessions
+from idp.accounts import mail
 from idp.events import catalogue, emit
 from idp.kernel.clock import now
 from idp.oidc.issuance import families
@@ -17,27 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from idp.accounts.models import User
-
-# The first word found in the User-Agent decides: those that claim to be others come first.
-_BROWSERS = (
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("SamsungBrowser/", "Samsung Internet"),
-    ("Firefox/", "Firefox"),
-    ("FxiOS/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-_SYSTEMS = (
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("CrOS", "ChromeOS"),
-    ("Mac OS X", "macOS"),
-    ("Linux", "Linux"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +32,12 @@ class Device:
     this: bool
 
 
-def browser_words(user_agent: str) -> str:
-    """A User-Agent header in words, for example "Firefox on Linux"."""
-    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
-    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
-    if browser and system:
-        return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
-    return browser or system or _("Unknown browser")
-
-
 def of_person(user: User, *, here: str) -> list[Device]:
     """Live sessions; the one with the sid `here` (this browser) first, then the most recently used."""
     found = [
         Device(
             sid=row.sid,
-            browser=browser_words(row.user_agent),
+            browser=mail.device(row.user_agent) or _("Unknown browser"),
             address=row.ip,
             signed_in_at=row.authenticated_at,
             last_seen_at=row.last_seen_at,
