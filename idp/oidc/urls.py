@@ -3,6 +3,7 @@
 from django.urls import path
 
 from idp.oidc.authorization.views import AuthorizationView, ResumeView
+from idp.oidc.clients.logos import show as show_logo
 from idp.oidc.doors import views
 from idp.oidc.logout import views as logout
 
@@ -21,5 +22,6 @@ urlpatterns = [
     path("logout", logout.end_session_endpoint, name="logout"),
     path("logout/confirm", logout.confirm),
     path("logout/done", logout.done),
+    path("client-logo/<str:digest>", show_logo),
     path("session/check", logout.check_session),
 ]

@@ -72,7 +72,12 @@ def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: In
 def card(client: ClientPolicy) -> ClientCard:
     """What pages show of a client."""
     return ClientCard(
-        name=client.name, domain=client.domain, policy_uri=client.policy_uri, tos_uri=client.tos_uri, verified=client.verified
+        name=client.name,
+        logo_uri=client.logo,
+        domain=client.domain,
+        policy_uri=client.policy_uri,
+        tos_uri=client.tos_uri,
+        verified=client.verified,
     )
 
 

@@ -7,7 +7,7 @@ import threading
 from django.db.models import Prefetch
 
 from idp.kernel import generations
-from idp.oidc.models import Client, ClientSecret
+from idp.oidc.models import Client, ClientLogo, ClientSecret
 
 from .policy import ClientPolicy, SecretHash
 
@@ -70,4 +70,5 @@ def _load(client_id: str) -> ClientPolicy | None:
     if client is None:
         return None
     hashes = [SecretHash(bytes(row.salt), bytes(row.digest), row.expires_at, row.sealed) for row in client.secrets.all()]
-    return ClientPolicy.of(client, hashes)
+    logo = ClientLogo.objects.filter(client=client).values_list("digest", flat=True).first()
+    return ClientPolicy.of(client, hashes, logo=logo or "")

@@ -82,14 +82,14 @@ class ClientPolicy:
     access_token_seconds: int
     default_max_age: int | None
     require_auth_time: bool
-    logo_uri: str
+    logo: str
     client_uri: str
     policy_uri: str
     tos_uri: str
     verified: bool
 
     @classmethod
-    def of(cls, client: Client, secrets: Iterable[SecretHash]) -> ClientPolicy:
+    def of(cls, client: Client, secrets: Iterable[SecretHash], *, logo: str = "") -> ClientPolicy:
         """Join the row with the server's settings."""
         meta: dict[str, Any] = client.metadata
         uris = tuple(client.redirect_uris.split())
@@ -128,7 +128,7 @@ class ClientPolicy:
             access_token_seconds=meta.get("access_token_seconds") or settings.IDP.access_token_seconds,
             default_max_age=meta.get("default_max_age"),
             require_auth_time=bool(meta.get("require_auth_time", False)),
-            logo_uri=meta.get("logo_uri", ""),
+            logo=logo and f"/client-logo/{logo}",
             client_uri=meta.get("client_uri", ""),
             policy_uri=meta.get("policy_uri", ""),
             tos_uri=meta.get("tos_uri", ""),

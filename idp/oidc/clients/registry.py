@@ -18,7 +18,7 @@ from idp.kernel.ids import secret_token
 from idp.oidc.keys import rotation
 from idp.oidc.models import Client, ClientSecret
 
-from . import cache
+from . import cache, logos
 from .metadata import OPTIONAL, InvalidMetadata, validate
 from .policy import SECRET_PURPOSE, STANDARD_SCOPES, secret_digest
 
@@ -78,21 +78,25 @@ def create(
     type: str = "web",
     client_id: str | None = None,
     by: UUID | None = None,
-    dynamic: bool = False,
+    registration_token_digest: bytes | None = None,
 ) -> tuple[Client, str | None]:
     """Register a client. `type` is one of `TYPES`; returns it and, once, its secret (None where it has none).
 
-    `dynamic` marks a client that registered itself (RFC 7591): nobody has checked it. Raises InvalidMetadata; nothing is stored then.
+    `registration_token_digest` marks a client that registered itself (RFC 7591): nobody has checked it, and the token manages it.
+    Raises InvalidMetadata; nothing is stored then.
     """
     meta = check(document, kind=type)
     with transaction.atomic():
         client = Client(client_id=client_id or secret_token(18))
-        client.registration_source = Client.RegistrationSource.DCR if dynamic else Client.RegistrationSource.MANUAL
+        if registration_token_digest is not None:
+            client.registration_source = Client.RegistrationSource.DCR
+            client.registration_token_digest = registration_token_digest
         _assign(client, meta)
         client.save(force_insert=True)
         secret = _new_secret(client) if client.token_endpoint_auth_method in SECRET_METHODS else None
         emit(catalogue.ClientCreated(client_id=client.client_id), by=by)
         generations.bump(cache.GENERATION)
+    _fetch_logo(client, before=None)
     return client, secret
 
 
@@ -105,9 +109,13 @@ def update(client: Client, document: Mapping[str, Any], *, by: UUID | None = Non
     return _store(client, check(document, before=before), before, by=by)
 
 
-def replace(client: Client, document: Mapping[str, Any], *, by: UUID | None = None) -> str | None:
-    """Like `update`, but members that are left out go back to their defaults (RFC 7592 2.2). Raises InvalidMetadata."""
-    return _store(client, validate({**_DEFAULTS, **document}), describe(client), by=by)
+def replace(client: Client, document: Mapping[str, Any], *, registration_token_digest: bytes) -> str | None:
+    """Like `update`, but members that are left out go back to their defaults, and the managing token is a new one (RFC 7592 2.2).
+
+    Raises InvalidMetadata.
+    """
+    client.registration_token_digest = registration_token_digest
+    return _store(client, validate({**_DEFAULTS, **document}), describe(client), by=None)
 
 
 def _store(client: Client, meta: dict[str, Any], before: dict[str, Any], *, by: UUID | None) -> str | None:
@@ -125,7 +133,16 @@ def _store(client: Client, meta: dict[str, Any], before: dict[str, Any], *, by: 
         changed = sorted(member for member in {*before, *after} if before.get(member) != after.get(member))
         emit(catalogue.ClientUpdated(client_id=client.client_id, members=tuple(changed)), by=by)
         generations.bump(cache.GENERATION)
+    _fetch_logo(client, before=before.get("logo_uri"))
     return secret
+
+
+def _fetch_logo(client: Client, *, before: str | None) -> None:
+    # After the commit: nobody waits for somebody else's server with a lock in hand.
+    if client.metadata.get("logo_uri") != before:
+        logos.refresh(client)
+        with transaction.atomic():
+            generations.bump(cache.GENERATION)
 
 
 def set_enabled(client: Client, enabled: bool, *, by: UUID | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from .authorization_code import AuthorizationCode
 from .client import Client, ClientSecret
+from .client_logo import ClientLogo
 from .client_session import ClientSession
 from .initial_access_token import InitialAccessToken
 from .pairwise_salt import PairwiseSalt
@@ -14,6 +15,7 @@ from .used_assertion import UsedAssertion
 __all__ = [
     "AuthorizationCode",
     "Client",
+    "ClientLogo",
     "ClientSecret",
     "ClientSession",
     "InitialAccessToken",

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
 from idp.kernel import limits
 from idp.kernel.clock import now
+from idp.kernel.ids import digest, secret_token
 from idp.oidc.border.http import NO_STORE, HttpIn, HttpOut, json_answer
 from idp.oidc.border.refused import as_json
 from idp.oidc.clients import registry
@@ -45,10 +45,8 @@ def register(request: HttpIn) -> HttpOut:
             raise OAuthError(refusals.REGISTRATION_NOT_JSON)
         wanted = document.parse(request.body)
         document.check_sector(wanted)
-        with transaction.atomic():
-            client, secret = registry.create(wanted | {"profile": settings.IDP.registration_profile}, dynamic=True)
-            token = tokens.renew_registration_token(client)
-            client.save(update_fields=["registration_token_digest"])
+        token = secret_token(32)
+        client, secret = registry.create(wanted | {"profile": settings.IDP.registration_profile}, registration_token_digest=digest(token))
     except InvalidMetadata as error:
         return _invalid(error)
     except OAuthError as error:
@@ -80,10 +78,8 @@ def _replace(request: HttpIn, client: Client) -> HttpOut:
     if document.stated_client_id(request.body) != client.client_id:
         raise InvalidMetadata("client_id", "must be the client's own")
     document.check_sector(wanted)
-    with transaction.atomic():
-        secret = registry.replace(client, wanted | {"profile": client.profile})
-        token = tokens.renew_registration_token(client)
-        client.save(update_fields=["registration_token_digest"])
+    token = secret_token(32)
+    secret = registry.replace(client, wanted | {"profile": client.profile}, registration_token_digest=digest(token))
     return json_answer(_answer(client, token, secret))
 
 

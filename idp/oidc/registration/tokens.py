@@ -29,13 +29,6 @@ def spend_initial(token: str) -> bool:
     )
 
 
-def renew_registration_token(client: Client) -> str:
-    """A new registration access token; the former one ends. The caller saves the client."""
-    token = secret_token(32)
-    client.registration_token_digest = digest(token)
-    return token
-
-
 def manages(client: Client, token: str) -> bool:
     """Whether `token` is this client's registration access token."""
     known = client.registration_token_digest
