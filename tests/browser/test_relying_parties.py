@@ -26,7 +26,7 @@ from tests.support.landing import Landing, landing
 from tests.support.provider import Provider, embedded
 from tests.support.servers import ROOT
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.chromium, pytest.mark.slow, pytest.mark.embedded]
+pytestmark = [pytest.mark.needs("chromium", "git", "make"), pytest.mark.chromium, pytest.mark.slow, pytest.mark.embedded]
 
 SCOPE = "openid profile email offline_access"
 

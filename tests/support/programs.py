@@ -38,6 +38,8 @@ PROGRAMS = {
     "node": Program(("node",), (), "nodejs"),
     "npm": Program(("npm",), (), "npm"),
     "apache2": Program(("apache2",), ("/usr/sbin/apache2",), "apache2 libapache2-mod-auth-openidc"),
+    "git": Program(("git",), (), "git"),
+    "make": Program(("make",), (), "make"),
     "curl": Program(("curl",), (), "curl"),
     # Not packaged by Debian; tests/docs/oauth2-proxy/build makes it with Go 1.25 or newer.
     "oauth2-proxy": Program(("oauth2-proxy",), (str(Path.home() / ".cache/kairos-id/oauth2-proxy"),), "oauth2-proxy"),
