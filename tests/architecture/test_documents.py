@@ -51,3 +51,8 @@ def test_links_inside_the_documents_lead_somewhere():
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_every_page_is_in_the_table_of_contents():
+    text = (ROOT / "docs" / "README.md").read_text()
+    assert [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "README.md" and f"({path.name})" not in text] == []
