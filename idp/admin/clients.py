@@ -86,6 +86,17 @@ class ClientAdmin(StaffAdmin):
     search_fields = ("name", "client_id", "redirect_uris")
     search_help_text = gettext_lazy("Name, client_id or redirect URI")
     ordering = ("name", "pk")
+    csv_columns = (
+        "client_id",
+        "name",
+        "profile",
+        "token_endpoint_auth_method",
+        "redirect_uris",
+        "first_party",
+        "enabled",
+        "created",
+        "updated",
+    )
     change_form_template = add_form_template = "staff/client.html"
     fieldsets = (
         (None, {"fields": ("client_name", "client_uri", "redirect_uris", "post_logout_redirect_uris", "seen")}),
@@ -141,6 +152,7 @@ class ClientAdmin(StaffAdmin):
     def get_urls(self) -> list[URLPattern]:
         return [
             self.action_path("", self.changelist_view, "changelist"),
+            self.action_path("csv", self.csv_view, "csv"),
             self.action_path("add/", self.add_view, "add"),
             self.action_path("<str:object_id>/secret/", self.secret_view, "secret"),
             self.action_path("<str:object_id>/switch/", self.switch_view, "switch"),

@@ -8,15 +8,16 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
-from django.urls import URLPattern
+from django.urls import URLPattern, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from idp.events.models import Delivery
 from idp.notifications import delivery
 
 from .lists import ChoiceFilter, RecordAdmin, RecordedFilter, badge, identifier, moment
 
+MOST_AT_ONCE = 500
 _KINDS = {"dead": "danger", "waiting": "warn", "done": "ok", "expired": ""}
 
 
@@ -39,12 +40,14 @@ class ReceiverFilter(ChoiceFilter):
 class DeliveryAdmin(RecordAdmin):
     """The list and one page per message; never what the message says."""
 
+    change_list_template = "staff/deliveries.html"
     detail_template = "staff/delivery.html"
     list_title = gettext_lazy("Deliveries")
     lead = gettext_lazy("Mail and other messages on their way out. What they say is sealed and not shown.")
     list_display = ("id_shown", "to_whom", "state_shown", "tries", "made", "why")
     list_filter = (StateFilter, ReceiverFilter, RecordedFilter)
     ordering = ("-id",)
+    csv_columns = ("id", "receiver", "state", "attempts", "created_at", "due_at", "done_at", "last_error")
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -75,7 +78,39 @@ class DeliveryAdmin(RecordAdmin):
         return badge(row.get_state_display(), _KINDS.get(row.state, ""))
 
     def extra_urls(self) -> list[URLPattern]:
-        return [self.action_path("<str:object_id>/retry/", self.retry_view, "retry")]
+        return [
+            self.action_path("retry-dead/", self.retry_all_view, "retry_all"),
+            self.action_path("<str:object_id>/retry/", self.retry_view, "retry"),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With a way to send all dead messages again while those are listed."""
+        url = reverse("admin:events_delivery_retry_all") if request.GET.get("state") == Delivery.State.DEAD else ""
+        return super().changelist_view(request, {"retry_all_url": url, **(extra_context or {})})
+
+    def retry_all_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Send every dead message again that may still be of use to somebody."""
+        dead = Delivery.objects.filter(state=Delivery.State.DEAD).exclude(payload="").order_by("id")
+        back = f"{self.list_url()}?state={Delivery.State.DEAD.value}"
+        if request.method == "POST":
+            sent = sum(delivery.retry(row, by=request.user.pk) for row in list(dead.values_list("pk", flat=True)[:MOST_AT_ONCE]))
+            text = ngettext("%(count)d message is on its way again.", "%(count)d messages are on their way again.", sent)
+            messages.success(request, text % {"count": sent})
+            return HttpResponseRedirect(back)
+        count = dead.count()
+        return self.page(
+            request,
+            "staff/confirm.html",
+            title=_("Send dead messages again"),
+            effects=[
+                ngettext("%(count)d message is dead and still known.", "%(count)d messages are dead and still known.", count)
+                % {"count": count},
+                _("What has expired meanwhile, such as a code or link, stays dead."),
+                _("Whoever refused a message for good will refuse it again: look at the last error first."),
+            ],
+            label=_("Send them again"),
+            back_url=back,
+        )
 
     def detail_title(self, row: Delivery) -> str:
         return _("Message to %(receiver)s") % {"receiver": row.receiver}

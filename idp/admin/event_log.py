@@ -49,6 +49,7 @@ class EventAdmin(RecordAdmin):
     search_fields = ("request_id",)
     search_help_text = _("E-mail, sub, client_id, request id, or the reference of an error page")
     ordering = ("-id",)
+    csv_columns = ("id", "at", "name", "person", "by", "client_id", "ip", "user_agent", "request_id", "data")
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -60,6 +60,7 @@ class PersonAdmin(RecordAdmin):
     search_fields = ("email",)
     search_help_text = gettext_lazy("E-mail address, or the whole sub")
     ordering = ("-date_joined", "pk")
+    csv_columns = ("id", "email", "email_verified_at", "is_active", "is_staff", "date_joined")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Without the password's hash: no page of the console needs it, so none can show it."""

@@ -44,6 +44,7 @@ class RefusalAdmin(RecordAdmin):
     search_fields = ("reference",)
     search_help_text = _("Reference, request id or client_id")
     ordering = ("-at", "pk")
+    csv_columns = ("reference", "at", "code", "endpoint", "client_id", "request_id", "detail")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
