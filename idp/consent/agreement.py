@@ -10,6 +10,7 @@ from django.db import transaction
 
 from idp.accounts.models import User
 from idp.events import catalogue, emit
+from idp.kernel import db
 from idp.kernel.clock import now
 
 from .models import Consent
@@ -26,10 +27,10 @@ class Wish:
 
 def missing(*, user_id: UUID, client_id: str, wish: Wish) -> Wish | None:
     """The part of `wish` that the person has not agreed to yet; None when all of it is remembered. One query."""
-    row = Consent.objects.filter(user_id=user_id, client_id=client_id).values("scopes", "claims", "resources").first()
+    row = db.row("SELECT scopes, claims, resources FROM consent_consent WHERE user_id = %s AND client_id = %s", [user_id, client_id])
     given = Wish(frozenset(), frozenset(), frozenset())
     if row is not None:
-        given = Wish(frozenset(row["scopes"]), frozenset(row["claims"]), frozenset(row["resources"]))
+        given = Wish(*(frozenset(db.as_json(value)) for value in row))
     open_part = Wish(wish.scopes - given.scopes, wish.claims - given.claims, wish.resources - given.resources)
     if row is not None and not (open_part.scopes or open_part.claims or open_part.resources):
         return None

@@ -7,11 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import connection
-
 from idp.events.catalogue import CATALOGUE, Event
 from idp.events.identifiers import ordered
-from idp.kernel import clock, context
+from idp.kernel import clock, context, db
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,30 +47,21 @@ def emit(event: Event, *, person: UUID | None = None, by: UUID | None = None) ->
     if "\\u" in data or len(data) > _MOST_DATA:
         data = _encode(_storable(found))
     here = context.current()
-    # As text in either database's own spelling: it saves the driver the search for an adapter per value.
-    native = connection.features.has_native_uuid_field
-    spell = str if native else _hexadecimal
-    at = clock.now()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            (
-                spell(ordered()),
-                event.name,
-                None if person is None else spell(person),
-                None if by is None else spell(by),
-                _text(getattr(event, "client_id", None), 255),
-                at.isoformat() if native else connection.ops.adapt_datetimefield_value(at),
-                _text(here.ip, 45),
-                _text(here.user_agent, 300),
-                _text(here.request_id, 64),
-                data,
-            ),
-        )
-
-
-def _hexadecimal(identifier: UUID) -> str:
-    return identifier.hex
+    db.change(
+        _INSERT,
+        (
+            ordered(),
+            event.name,
+            person,
+            by,
+            _text(getattr(event, "client_id", None), 255),
+            clock.now(),
+            _text(here.ip, 45),
+            _text(here.user_agent, 300),
+            _text(here.request_id, 64),
+            data,
+        ),
+    )
 
 
 def _text(value: str | None, most: int) -> str:

@@ -8,19 +8,20 @@ through the functions below.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, models
+
+_Model = TypeVar("_Model", bound=models.Model)
 
 
 def rows(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Run a statement that returns rows (SELECT, or a change with RETURNING)."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [_out(value) for value in parameters])
-        return list(cursor.fetchall())
+    return _run(sql, parameters, returns_rows=True)[0]
 
 
 def row(sql: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
@@ -31,9 +32,22 @@ def row(sql: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
 
 def change(sql: str, parameters: Sequence[Any]) -> int:
     """Run a change and return how many rows it touched."""
+    return _run(sql, parameters, returns_rows=False)[1]
+
+
+def _run(sql: str, parameters: Sequence[Any], *, returns_rows: bool) -> tuple[list[tuple[Any, ...]], int]:
+    values = [_out(value) for value in parameters]
+    # PostgreSQL: the short way (idp.kernel.postgresql), unless somebody watches Django's cursor.
+    database: Any = connection
+    if connection.vendor == "postgresql" and not database.is_watched:
+        found: tuple[list[tuple[Any, ...]], int] = database.run(sql, values)
+        return found
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_out(value) for value in parameters])
-        return int(cursor.rowcount)
+        cursor.execute(sql, values)
+        return (list(cursor.fetchall()) if returns_rows else []), int(cursor.rowcount)
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _out(value: Any) -> Any:
@@ -42,7 +56,7 @@ def _out(value: Any) -> Any:
     if isinstance(value, UUID):
         return value if connection.features.has_native_uuid_field else value.hex
     if isinstance(value, dict | list):
-        return json.dumps(value, separators=(",", ":"))
+        return _encode(value)
     return value
 
 
@@ -60,3 +74,36 @@ def as_uuid(value: Any) -> UUID:
 def as_json(value: Any) -> Any:
     """A JSON column."""
     return json.loads(value) if isinstance(value, str | bytes) else value
+
+
+def columns(model: type[models.Model], alias: str) -> str:
+    """All columns of a model for a SELECT, in the order that `instance` wants."""
+    return ", ".join(f'{alias}."{field.column}"' for field in model._meta.concrete_fields)
+
+
+def instance(model: type[_Model], values: Sequence[Any]) -> _Model:
+    """A model's object from the values of `columns`."""
+    names, read = _fields(model)
+    found = [None if value is None else convert(value) for convert, value in zip(read, values, strict=True)]
+    return model.from_db("default", names, found)
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "BinaryField": bytes,
+    "BooleanField": bool,
+    "DateTimeField": as_time,
+    "JSONField": as_json,
+    "UUIDField": as_uuid,
+}
+
+
+@cache
+def _fields(model: type[models.Model]) -> tuple[list[str], list[Callable[[Any], Any]]]:
+    fields = model._meta.concrete_fields
+    # A foreign key holds what its target's key is; a subclass of a field is read as that field.
+    kinds = [(field.target_field if isinstance(field, models.ForeignKey) else field).get_internal_type() for field in fields]
+    return [field.attname for field in fields], [_READ.get(kind, _as_it_is) for kind in kinds]
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

@@ -43,10 +43,7 @@ def serve(*, host: str, port: int, workers: int, threads: int, backlog: int) -> 
     from granian.server import Server
 
     get_resolver().url_patterns  # noqa: B018  imports every view before the fork, so that workers share the memory
-    for connection in connections.all(initialized_only=True):
-        connection.close()
-        if hasattr(connection, "close_pool"):
-            connection.close_pool()  # its threads do not survive a fork
+    connections.close_all()  # a connection must not be shared across the fork
     server = Server(
         "idp.wsgi:application",
         address=host,
@@ -56,6 +53,7 @@ def serve(*, host: str, port: int, workers: int, threads: int, backlog: int) -> 
         websockets=False,
         workers=workers,
         blocking_threads=threads,
+        blocking_threads_idle_timeout=600,  # seconds: a thread takes its database connection with it
         backlog=backlog,
         # Connections, not requests: idle ones count, so this is not a multiple of the threads.
         backpressure=max(128, backlog // workers),

@@ -12,15 +12,18 @@ def _postgresql(url: str) -> dict[str, Any]:
     # Bounded waiting everywhere: a stuck statement must not hold a worker (reliability contract, rule 5).
     options["options"] = "-c statement_timeout=3000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
     options["connect_timeout"] = int(options.get("connect_timeout", 3))
-    options["pool"] = {"min_size": 1, "max_size": IDP.database_pool_size, "timeout": 2}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "idp.kernel.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or options.pop("host", ""),
         "PORT": str(parts.port or ""),
         "OPTIONS": options,
+        # A thread keeps its connection: threads are as many as IDP_DATABASE_POOL_SIZE allows, and taking one from a pool for every
+        # request costs as much as a statement. Renewed now and then, so that a failover or a new address is noticed.
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": True,  # without a round trip: idp.kernel.postgresql
         "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer in transaction mode
     }
 

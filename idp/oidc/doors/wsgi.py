@@ -103,6 +103,6 @@ def _answer(respond: Callable[[HttpIn], HttpOut], environ: dict[str, Any], ip: s
 
 
 def _give_connection_back() -> None:
-    # What Django does at the end of a request: back to the pool, or dropped when it broke. A caller's transaction stays the caller's.
+    # What Django does at the end of a request: dropped when it broke or is old. A caller's transaction stays the caller's.
     if connection.connection is not None and not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
