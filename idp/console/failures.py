@@ -30,7 +30,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     cause = sys.exc_info()[1]
     if isinstance(cause, OperationalError | InterfaceError):
-        log.error("the database cannot be used (%s)", type(cause.__cause__ or cause).__name__)
+        log.error("database unavailable (%s)", str(cause).partition("\n")[0])
         away = HttpResponse(render_to_string("503.html", branding(request)), status=503, headers={"Retry-After": str(RETRY_SECONDS)})
         away._has_been_logged = True  # type: ignore[attr-defined]
         return away

@@ -19,8 +19,9 @@ def respond_safely(respond: Callable[[HttpIn], HttpOut], request: HttpIn) -> Htt
     """The endpoint's answer, or 503 with Retry-After while the database cannot be used. Nothing half-done is left behind."""
     try:
         return respond(request)
-    except (OperationalError, InterfaceError):
-        _log.exception("database unavailable")
+    except (OperationalError, InterfaceError) as error:
+        # One line: an outage must not write a traceback for every request.
+        _log.error("database unavailable (%s)", str(error).partition("\n")[0])
         drop_broken_connections()
         busy = refusals.SERVER_BUSY
         document = {"error": busy.error, "error_description": busy.description}
