@@ -27,11 +27,11 @@ def change(request: HttpRequest) -> HttpResponseBase:
     assert isinstance(user, User)
     if not user.has_usable_password():
         # Nothing to prove oneself with: the mailbox is the proof, never "no question asked" (trap 7 of allauth's set-password view).
-        return page(request, "password_none", continuation=continuation, person=user)
+        return page(request, "password_none", section="password", continuation=continuation, person=user)
     words = passwords.context_words(email=user.email, names=recovery.names(user))
     if request.method != "POST":
         done = request.GET.get("done") == "1"
-        return page(request, "password_change", continuation=continuation, form=ChangePasswordForm(), person=user, done=done)
+        return page(request, "password_change", section="password", continuation=continuation, form=ChangePasswordForm(), person=user, done=done)
     form = ChangePasswordForm(request.POST, context=words)
     if form.is_valid():
         found = authentication.attempt(request, user=user, password=form.cleaned_data["current"])
@@ -41,7 +41,7 @@ def change(request: HttpRequest) -> HttpResponseBase:
             return HttpResponseRedirect("/account/password?done=1")
         locked = _("Too many wrong passwords. Try again in %(wait)s, or reset your password.") % {"wait": wait_words(found.retry_after)}
         form.add_error("current", locked if found.refusal == "locked" else _("This is not your current password."))
-    return page(request, "password_change", continuation=continuation, form=form, person=user)
+    return page(request, "password_change", section="password", continuation=continuation, form=form, person=user)
 
 
 def _change(request: HttpRequest, user: User, password: str) -> bool:
