@@ -38,8 +38,6 @@ def apply() -> None:
         "IDP_DATA_DIR": data_dir,
         "IDP_EMAIL_URL": "inbox:",
         "IDP_DATABASE_URL": os.environ.get("KAIROS_TEST_DATABASE_URL", ""),
-        # Race tests have many more threads than connections, and the machine is busy.
-        "IDP_DATABASE_WAIT_SECONDS": "20",
         "IDP_REDIS_URL": _own_redis_database(os.environ.get("KAIROS_TEST_REDIS_URL", "")),
         # Argon2id at the least that the settings allow: hundreds of tests sign in.
         "IDP_ARGON2_MEMORY_KIB": "7168",

@@ -12,11 +12,6 @@ def _postgresql(url: str) -> dict[str, Any]:
     # Bounded waiting everywhere: a stuck statement must not hold a worker (reliability contract, rule 5).
     options["options"] = "-c statement_timeout=3000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
     options["connect_timeout"] = int(options.get("connect_timeout", 3))
-<<<<<<< Updated upstream
-=======
-    # `manage.py serve` has as many threads as connections, so nobody waits for one unless the database is away: then answer soon.
-    options["pool"] = {"min_size": 1, "max_size": IDP.database_pool_size, "timeout": IDP.database_wait_seconds}
->>>>>>> Stashed changes
     return {
         "ENGINE": "idp.kernel.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),

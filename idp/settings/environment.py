@@ -47,9 +47,6 @@ class Environment(BaseSettings):
         SecretStr(""), description="`postgresql://user:password@host:5432/name`; empty = SQLite in `IDP_DATA_DIR`."
     )
     database_pool_size: int = Field(8, ge=1, le=200, description="Most PostgreSQL connections one process keeps.")
-    database_wait_seconds: float = Field(
-        0.8, gt=0, le=30, description="How long a request waits for a PostgreSQL connection before it answers 503, in seconds."
-    )
     redis_url: SecretStr = Field(
         SecretStr(""), description="`redis://host:6379/0`; empty = embedded: cache and Celery broker inside the process."
     )
