@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -83,7 +84,7 @@ class PersonAdmin(RecordAdmin):
     @admin.display(description=gettext_lazy("State"))
     def state(self, user: User) -> Any:
         shown = badge(*_state(user))
-        return shown + " " + badge(_("staff")) if user.is_staff else shown
+        return format_html("{} {}", shown, badge(_("staff"))) if user.is_staff else shown
 
     @admin.display(description=gettext_lazy("Since"), ordering="date_joined")
     def joined(self, user: User) -> Any:
