@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from idp import sessions
-from idp.accounts import authentication, passwords, people, recovery
+from idp.accounts import authentication, browsers, passwords, people, recovery
 from idp.accounts.models import User
 
 from .continuation import Continuation
@@ -31,14 +31,18 @@ def change(request: HttpRequest) -> HttpResponseBase:
     words = passwords.context_words(email=user.email, names=recovery.names(user))
     if request.method != "POST":
         done = request.GET.get("done") == "1"
-        return page(request, "password_change", section="password", continuation=continuation, form=ChangePasswordForm(), person=user, done=done)
+        return page(
+            request, "password_change", section="password", continuation=continuation, form=ChangePasswordForm(), person=user, done=done
+        )
     form = ChangePasswordForm(request.POST, context=words)
     if form.is_valid():
         found = authentication.attempt(request, user=user, password=form.cleaned_data["current"])
         if found.refusal == "throttled":
             return throttled(request, continuation=continuation, retry_after=found.retry_after)
         if found.user is not None and _change(request, user, form.cleaned_data["password"]):
-            return HttpResponseRedirect("/account/password?done=1")
+            response = HttpResponseRedirect("/account/password?done=1")
+            browsers.remember(request, response, user)  # known under the new credentials as well
+            return response
         locked = _("Too many wrong passwords. Try again in %(wait)s, or reset your password.") % {"wait": wait_words(found.retry_after)}
         form.add_error("current", locked if found.refusal == "locked" else _("This is not your current password."))
     return page(request, "password_change", section="password", continuation=continuation, form=form, person=user)

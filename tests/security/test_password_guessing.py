@@ -94,6 +94,17 @@ def test_a_known_browser_has_a_count_of_its_own_and_loses_it_with_the_password(p
 
 
 @pytest.mark.django_db
+def test_the_browser_in_which_the_password_was_changed_stays_known(person):
+    home, new = Client(), "an entirely new pass phrase"
+    guess(home, PASSWORD)
+    assert home.post("/account/password", {"current": PASSWORD, "password": new}).status_code == 302
+    home.cookies.pop("kairos_session")
+    for _ in range(6):
+        guess(Client())
+    assert guess(home, new).status_code == 302
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("value", ["", "x", "a" * 5000, "W10:1abc:xyz", "é"])
 def test_a_forged_cookie_makes_no_browser_known(person, value):
     browser = Client()
