@@ -25,6 +25,7 @@ class Plan:
     name: str
     variant: Json
     config: Json
+    by_person: bool = False  # a real browser opens the pages, not the suite's scripted one
 
 
 def names() -> list[str]:
@@ -51,7 +52,7 @@ def load(name: str, *, clients: Json, values: dict[str, str]) -> Plan:
         config["browser"] = _browser(source["browser"])
     if "override" in source:
         config["override"] = {module: {"browser": _browser(visits)} for module, visits in source["override"].items()}
-    return Plan(name=source["plan"], variant=source["variant"], config=_fill(config, values))
+    return Plan(name=source["plan"], variant=source["variant"], config=_fill(config, values), by_person=bool(source.get("person")))
 
 
 def _source(name: str) -> Json:

@@ -7,6 +7,7 @@ Exit code: 0 if nothing failed, 1 if a module failed (with --strict also on a wa
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import os
@@ -14,6 +15,7 @@ import shlex
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -85,16 +87,30 @@ def _run(options: argparse.Namespace) -> list[suite_api.ModuleResult]:
     created = suite.create_plan(plan.name, variant=plan.variant, config=plan.config)
     print(f"{plan.name} on suite {version}: {suite.base_url}/plan-detail.html?plan={created['id']}")
     results = []
-    for module in _chosen(created["modules"], only=options.only):
-        rotate = functools.partial(_rotate_keys, options.rotate_keys) if module["testModule"] == "oidcc-server-rotate-keys" else None
-        result = suite.run_module(created["id"], module, seconds=options.module_timeout, before_start=rotate)
-        _show(result)
-        results.append(result)
+    with _visitor(options, plan) as visit:
+        for module in _chosen(created["modules"], only=options.only):
+            rotate = functools.partial(_rotate_keys, options.rotate_keys) if module["testModule"] == "oidcc-server-rotate-keys" else None
+            result = suite.run_module(created["id"], module, seconds=options.module_timeout, before_start=rotate, visit=visit)
+            _show(result)
+            results.append(result)
     if options.report:
         _write_report(options.report, plan=plan.name, version=version, issuer=options.issuer, results=results)
     if options.export:
         options.export.write_bytes(suite.export(created["id"]))
     return results
+
+
+@contextlib.contextmanager
+def _visitor(options: argparse.Namespace, plan: plan_file.Plan) -> Iterator[Callable[[str], None] | None]:
+    """Somebody with a real browser, for plans that need one."""
+    if not plan.by_person:
+        yield None
+        return
+    from tests.conformance.person import person
+
+    known = _clients(options.clients).get("person", {})
+    with person(login=options.login or known.get("login", ""), password=options.password or known.get("password", "")) as somebody:
+        yield somebody.visit
 
 
 def _rotate_keys(command: str) -> None:

@@ -72,10 +72,19 @@ class Suite:
         """Create a plan; the answer has its `id` and its `modules` in order."""
         return self._call("POST", "/api/plan", params={"planName": name, "variant": json.dumps(variant)}, body=config)
 
-    def run_module(self, plan_id: str, module: Json, *, seconds: float, before_start: Callable[[], None] | None = None) -> ModuleResult:
+    def run_module(
+        self,
+        plan_id: str,
+        module: Json,
+        *,
+        seconds: float,
+        before_start: Callable[[], None] | None = None,
+        visit: Callable[[str], None] | None = None,
+    ) -> ModuleResult:
         """Run one module of a plan to its end; one that has not ended after `seconds` is cancelled and counts as failed.
 
-        A module that does not start by itself waits for `before_start`, which does what the test is about.
+        A module that does not start by itself waits for `before_start`, which does what the test is about. `visit` opens the pages
+        that a module wants a person to open.
         """
         name = str(module["testModule"])
         begun = time.monotonic()
@@ -89,7 +98,7 @@ class Suite:
                 )
                 before_start()
                 self._send("POST", f"/api/runner/{test_id}", accept=(200, 201))
-            ended = self._wait(test_id, until=begun + seconds)
+            ended = self._wait(test_id, until=begun + seconds, visit=visit)
             stuck = [] if ended else [self._why_waiting(test_id, seconds=seconds)]
         finally:
             if not ended:
@@ -109,15 +118,23 @@ class Suite:
         """Return the suite's own report of a plan, a ZIP of HTML pages."""
         return self._send("GET", f"/api/plan/exporthtml/{plan_id}").content
 
-    def _wait(self, test_id: str, *, until: float) -> bool:
+    def _wait(self, test_id: str, *, until: float, visit: Callable[[str], None] | None = None) -> bool:
         """Wait until a module ended; answers whether it did."""
         while (left := until - time.monotonic()) > 0:
-            wait = {"states": ",".join(ENDED), "timeoutMs": str(int(min(left, 20) * 1000) + 1)}
+            if visit is not None:
+                self._visit_all(test_id, visit)
+            wait = {"states": ",".join(ENDED), "timeoutMs": str(int(min(left, 20 if visit is None else 1) * 1000) + 1)}
             answer = self._send("GET", f"/api/runner/{test_id}/wait-state", params=wait, accept=(200, 404))
             # 404: the runner has let go of the module already; its record tells how it ended.
             if answer.status_code == 404 or "state" in answer.json():
                 return self._call("GET", f"/api/info/{test_id}").get("status") in ENDED
         return False
+
+    def _visit_all(self, test_id: str, visit: Callable[[str], None]) -> None:
+        answer = self._send("GET", f"/api/runner/browser/{test_id}", accept=(200, 404, 503))
+        for url in answer.json().get("urls") or [] if answer.status_code == 200 else []:
+            self._send("POST", f"/api/runner/browser/{test_id}/visit", params={"url": url}, accept=(200, 204, 404))
+            visit(url)
 
     def _why_waiting(self, test_id: str, *, seconds: float) -> Finding:
         """Say what a stuck module was waiting for: mostly a page that no browser step fits."""
