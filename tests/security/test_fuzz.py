@@ -55,7 +55,7 @@ def parameters(rng, shop):
 @pytest.mark.parametrize("world", ["thin"], indirect=True)
 @clause("PX-07", "PX-13", "hostile cases 0.1, 9")
 def test_no_request_breaks_anything(world, shop, ada, browser, seed):
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     shop.code(browser)
     cookies = dict(browser.cookies)
     for _ in range(REQUESTS // 4):

@@ -1,0 +1,121 @@
+"""RFC 7523 and OpenID Connect Core 9: private_key_jwt and client_secret_jwt."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+import pytest
+from joserfc.jwk import OctKey
+
+from tests.support import refused
+from tests.support.clauses import case, clause
+from tests.support.client_keys import assertion, ec_key, jwks, rsa_key, signed
+
+pytestmark = pytest.mark.parametrize("world", ["thin"], indirect=True)
+
+TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+@pytest.fixture
+def service(world):
+    return world.app(
+        type="service", registered_scope="api:read", token_endpoint_auth_method="private_key_jwt", jwks=jwks(ec_key(), rsa_key())
+    )
+
+
+def ask(app, token, **more):
+    form = {"grant_type": "client_credentials", "client_assertion_type": TYPE, "client_assertion": token, **more}
+    return app.channel.request("POST", "/token", form=form)
+
+
+@pytest.mark.parametrize(
+    ("alg", "audience"),
+    [
+        case("RFC 7523 3", "ES256, aud = issuer", "ES256", "{issuer}"),
+        case("OIDC Core 9", "RS256, aud = token endpoint", "RS256", "{issuer}/token"),
+        case("RFC 7519 4.1.3", "aud as array", "ES256", ["{issuer}"]),
+    ],
+)
+def test_accepted_once(service, alg, audience):
+    here = json.loads(json.dumps(audience).replace("{issuer}", service.issuer))
+    token = signed(ec_key() if alg == "ES256" else rsa_key(), assertion(service.client_id, here), alg=alg)
+    assert ask(service, token).status == 200
+    refused.as_json(ask(service, token), "invalid_client", status=401)  # RFC 7523 3 (7), hostile case CA-19
+
+
+NOW = int(time.time())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        case("hostile case CA-16", "aud of another server", {"aud": "https://elsewhere.example"}),
+        case("hostile case CA-16", "aud is a prefix", {"aud": "http://localho"}),
+        case("hostile case CA-17", "iss is somebody else", {"iss": "other"}),
+        case("hostile case CA-17", "sub is missing", {"sub": None}),
+        case("hostile case CA-18", "exp missing", {"exp": None}),
+        case("hostile case CA-18", "exp past", {"exp": NOW - 300}),
+        case("hostile case CA-18", "exp far ahead", {"exp": NOW + 90_000}),
+        case("hostile case CA-18", "exp is text", {"exp": "soon"}),
+        case("hostile case CA-18", "exp is true", {"exp": True}),
+        case("hostile case CA-18", "nbf in the future", {"nbf": NOW + 600}),
+        case("hostile case CA-18", "iat in the future", {"iat": NOW + 600}),
+        case("RFC 7523 3", "no jti", {"jti": None}),
+    ],
+)
+def test_refused_for_what_it_claims(service, changes):
+    token = signed(ec_key(), assertion(service.client_id, service.issuer, **changes))
+    refused.as_json(ask(service, token, client_id=service.client_id), "invalid_client", status=401)
+
+
+def forged(kind, client_id, issuer):
+    claims = assertion(client_id, issuer)
+    header = {"alg": "none"} if kind == "none" else {"alg": "nOnE"}
+    part = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")  # noqa: E731
+    if kind == "public key as HMAC secret":
+        return signed(OctKey.import_key(json.dumps(jwks(rsa_key())["keys"][0]).encode()), claims, alg="HS256")
+    if kind == "other key":
+        return signed(ec_key("stranger"), claims)
+    if kind == "crit":
+        token = signed(ec_key(), claims)
+        return f"{part({'alg': 'ES256', 'crit': ['b64'], 'b64': True})}.{token.split('.', 1)[1]}"
+    if kind == "jku":
+        return signed(ec_key("stranger"), claims, jku="https://canary.example/jwks")
+    return f"{part(header)}.{part(claims)}."
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        case("hostile case CA-10", "alg none", "none"),
+        case("hostile case CA-10", "alg nOnE", "nOnE"),
+        case("hostile case CA-11", "public key as HMAC secret", "public key as HMAC secret"),
+        case("RFC 7523 3", "another key", "other key"),
+        case("hostile case CA-15", "crit", "crit"),
+        case("hostile case CA-13", "jku is never fetched", "jku"),
+    ],
+)
+def test_refused_for_how_it_is_signed(service, kind):
+    token = forged(kind, service.client_id, service.issuer)
+    refused.as_json(ask(service, token, client_id=service.client_id), "invalid_client", status=401)
+
+
+@clause("OIDC Core 9")
+def test_client_secret_jwt(world):
+    app = world.app(type="service", registered_scope="api:read", token_endpoint_auth_method="client_secret_jwt")
+    key = OctKey.import_key(app.secret)
+    token = signed(key, assertion(app.client_id, app.issuer), alg="HS256")
+    assert ask(app, token).status == 200
+    refused.as_json(ask(app, token), "invalid_client", status=401)
+    wrong = signed(OctKey.import_key("x" * 43), assertion(app.client_id, app.issuer), alg="HS256")
+    refused.as_json(ask(app, wrong), "invalid_client", status=401)
+
+
+@clause("OIDC Core 9", "hostile case CA-05")
+def test_a_secret_does_not_replace_the_assertion(service):
+    answer = service.channel.request(
+        "POST", "/token", form={"grant_type": "client_credentials", "client_id": service.client_id, "client_secret": "x"}
+    )
+    refused.as_json(answer, "invalid_client", status=401)
