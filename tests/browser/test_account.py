@@ -24,15 +24,17 @@ def signed_in(visit, provider):
     return open_page
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("address", ["/account", "/account/apps", "/account/password", "/account/sessions"])
-def test_axe_finds_nothing_and_a_small_phone_suffices(signed_in, address, scheme):
-    page = signed_in(address, color_scheme=scheme, reduced_motion="reduce")
-    assert page.url.endswith(address)
-    assert faults(page) == ""
-    page.set_viewport_size({"width": 320, "height": 600})
-    assert overflow(page) == 0
-    assert page.locator("nav [aria-current=page]").count() == 1
+def test_axe_finds_nothing_and_a_small_phone_suffices(signed_in):
+    page = signed_in("/account", reduced_motion="reduce")  # no half-faded colours
+    for address in ("/account", "/account/apps", "/account/password", "/account/sessions"):
+        page.goto(address)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            assert faults(page) == "", f"{address} {scheme}"
+        assert page.locator("nav [aria-current=page]").get_attribute("href") == address
+        page.set_viewport_size({"width": 320, "height": 600})
+        assert overflow(page) == 0, address
+        page.set_viewport_size({"width": 960, "height": 800})
 
 
 def test_the_overview_says_who_one_is(signed_in, provider):
