@@ -203,7 +203,7 @@ def postgresql(*, durable: bool = False, settings: Mapping[str, str] | None = No
                 "--pwfile",
                 secret,
                 "-A",
-                "scram-sha-256",
+                "md5",
                 "-E",
                 "UTF8",
                 "--no-sync",
