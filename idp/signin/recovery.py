@@ -37,9 +37,9 @@ def forgot(request: HttpRequest) -> HttpResponseBase:
     # EM-12: beyond the limit of the network the answer is still the same; only no mail leaves.
     if limits.hit("signin.recovery.ip", ip_key(), limit=IP_LIMIT, seconds=IP_SECONDS).allowed:
         recovery.request_link(form.cleaned_data["email"])
-    if continuation.fields:
-        # The link opens in a new tab; the app that waits is found again through this browser's session.
-        request.session[BACK_KEY] = continuation.along("/login")
+        if continuation.fields:
+            # The link opens in a new tab; the app that waits is found again through this browser's session.
+            request.session[BACK_KEY] = continuation.along("/login")
     return HttpResponseRedirect(continuation.along("/password/forgot/sent"))
 
 
