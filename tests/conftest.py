@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +11,8 @@ import pytest
 from tests.support import programs
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
     from idp.accounts.models import User
 
 REQUIRE_ALL = os.environ.get("KAIROS_REQUIRE_ALL") == "1"
@@ -52,6 +54,24 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
         report.outcome = "failed"
         report.longrepr = f"skipped, which KAIROS_REQUIRE_ALL=1 forbids: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for every test of this process: Playwright's synchronous API runs once per thread. Each test opens a context of its own."""
+    from tests.support.chromium import running
+
+    with running() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page in a fresh profile: nobody is signed in anywhere."""
+    context = chromium.new_context()
+    context.set_default_timeout(30_000)
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture

@@ -11,19 +11,10 @@ from typing import Any
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.support import programs
 from tests.support import provider as provider_process
 
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 # WCAG 2.2 AA, and what axe calls best practice.
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
 PASSWORD = "seven green horses by the sea"
@@ -89,14 +80,6 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
     }
     with provider_process.embedded(tmp_path_factory.mktemp("provider"), settings=settings) as served:
         yield Provider(served)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(programs.find("chromium")), args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 class Complaints(list[str]):

@@ -21,7 +21,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from playwright.sync_api import Page
 
-from tests.support.chromium import allow_until, chromium, sign_in, sign_out
+from tests.support.chromium import allow_until, sign_in, sign_out
 from tests.support.landing import Landing, landing
 from tests.support.provider import Provider, embedded
 from tests.support.servers import ROOT
@@ -55,14 +55,6 @@ def provider(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with embedded(data, root=checkout, command=("make", "run"), python=python) as second:
         assert "setup:" not in second.server.log, "nothing is installed twice"
         yield second
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with chromium() as browser:
-        page = browser.new_page()
-        page.set_default_timeout(15_000)
-        yield page
 
 
 @pytest.fixture

@@ -35,9 +35,9 @@ Visit = Callable[..., "Page"]
 def app(provider: Provider) -> dict[str, Any]:
     """An app, and somebody who is staff."""
     provider.person(STAFF)
-    servers.manage(provider.environ, "staff", "grant", STAFF)
+    servers.manage(provider.served.environment, "staff", "grant", STAFF)
     options = ["client", "create", "Meal Planner", "--type", "web", "--redirect-uri", "https://meals.example/cb", "--json"]
-    found: dict[str, Any] = json.loads(servers.manage(provider.environ, *options))
+    found: dict[str, Any] = json.loads(servers.manage(provider.served.environment, *options))
     return found
 
 

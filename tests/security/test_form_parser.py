@@ -31,7 +31,7 @@ def test_anything_is_read_or_refused(text):
     try:
         found = form.pairs(text)
     except OAuthError as error:
-        assert error.refusal.status in (400, 413)
+        assert error.refusal.status in (400, 413)  # noqa: PT017  most texts are read, none may fail otherwise
         return
     for name, value in found:
         assert value

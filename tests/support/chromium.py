@@ -11,15 +11,24 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from .programs import find
 from .provider import PASSWORD
 
+# Without sandbox, because tests run as root in containers; without the background traffic of a person's browser; loopback only.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+)
+
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless browser without sandbox (tests run as root in containers) that talks to loopback only."""
+def running() -> Iterator[Browser]:
+    """A headless browser. The fixture `chromium` of tests/conftest.py holds the one of each test process."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find("chromium"),
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"],
-        )
+        browser = playwright.chromium.launch(executable_path=find("chromium"), args=list(ARGUMENTS))
         try:
             yield browser
         finally:

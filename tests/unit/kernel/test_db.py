@@ -105,7 +105,7 @@ def test_a_server_that_went_away_is_noticed_before_the_next_request() -> None:
     finally:
         other.close()
     connection.close_if_unusable_or_obsolete()  # as at the end of a request: the next one looks again
-    connection.health_check_enabled = True
+    connection.health_check_enabled = True  # type: ignore[attr-defined]  # of the PostgreSQL back end
     assert db.row("SELECT 1", []) == (1,)
 
 
