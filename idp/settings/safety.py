@@ -6,6 +6,7 @@ import base64
 import binascii
 import math
 import os
+import re
 import secrets
 from collections import Counter
 from collections.abc import Mapping
@@ -67,12 +68,7 @@ def problems(env: Environment, environ: Mapping[str, str]) -> list[str]:
             found.append("IDP_SEALING_KEYS is missing: set id:base64url(32 random bytes).")
     found += _secret_key_problems(env)
     found += _issuer_problems(env)
-    for proxy in env.trusted_proxies:
-        try:
-            ip_network(proxy, strict=False)
-        except ValueError:
-            found.append("IDP_TRUSTED_PROXIES holds something that is neither an IP address nor a CIDR.")
-            break
+    found += _network_problems(env)
     if not env.development:
         if not env.database_url.get_secret_value().startswith(("postgresql://", "postgres://")):
             found.append("IDP_DATABASE_URL is missing or not postgresql://: production keeps its data in PostgreSQL.")
@@ -81,6 +77,28 @@ def problems(env: Environment, environ: Mapping[str, str]) -> list[str]:
         if not env.email_url.get_secret_value().startswith(("smtp://", "smtp+tls://", "smtps://")):
             found.append("IDP_EMAIL_URL is missing or not an SMTP address: people could never verify their address.")
     return found
+
+
+def _network_problems(env: Environment) -> list[str]:
+    found = []
+    if not all(_is_network(proxy) for proxy in env.trusted_proxies):
+        found.append("IDP_TRUSTED_PROXIES holds something that is neither an IP address nor a CIDR: correct it.")
+    if not all(
+        _is_network(entry.strip("[]")) or re.fullmatch(r"[\w.-]+(:\d{1,5})?|\[[0-9a-fA-F:.]+\]:\d{1,5}", entry)
+        for entry in env.outbound_allow
+    ):
+        found.append("IDP_OUTBOUND_ALLOW holds something that is neither host, host:port nor CIDR: correct it.")
+    if env.outbound_ca_file is not None and not env.outbound_ca_file.is_file():
+        found.append("IDP_OUTBOUND_CA_FILE cannot be read: set the path of a PEM file.")
+    return found
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _secret_key_problems(env: Environment) -> list[str]:

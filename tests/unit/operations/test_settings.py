@@ -1,0 +1,39 @@
+"""What the settings refuse, beyond secrets: networks, files."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+
+PROBLEM = {
+    "IDP_TRUSTED_PROXIES": ["proxy.example.org", "10.0.0.0/99", "10.0.0.1:80"],
+    "IDP_OUTBOUND_ALLOW": ["http://agent.internal/", "agent.internal:port", "10.0.0.0/99", "a b"],
+    "IDP_OUTBOUND_CA_FILE": ["/nonexistent/ca.pem"],
+}
+FINE = {
+    "IDP_TRUSTED_PROXIES": ["10.0.0.1", "10.0.0.0/8, fd00::/8", ""],
+    "IDP_OUTBOUND_ALLOW": ["agent.internal", "agent.internal:8443", "10.0.0.0/8", "127.0.0.1:8080", "[::1]:8080", "::1", ""],
+}
+
+
+def problems(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> list[str]:
+    from importlib import import_module
+
+    monkeypatch.setenv(name, value)
+    safety = import_module("idp.settings.safety")
+    environment = import_module("idp.settings.environment")
+    found: list[str] = safety.problems(safety.with_development_defaults(environment.Environment()), {})
+    return found
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in PROBLEM.items() for value in values])
+def test_what_cannot_work_stops_the_start(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    (found,) = problems(monkeypatch, name, value)
+    assert found.startswith(name)
+    assert value not in found
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in FINE.items() for value in values])
+def test_what_can_work_does_not(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    assert problems(monkeypatch, name, value) == []
+    assert settings.IDP.env == "development"
