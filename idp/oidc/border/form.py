@@ -14,7 +14,7 @@ from .http import HttpIn
 MAX_BODY, MAX_FIELDS, MAX_VALUE = 64 * 1024, 100, 16 * 1024
 REPEATABLE = frozenset({"resource", "audience"})  # RFC 8707 2
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def pairs(encoded: str) -> list[tuple[str, str]]:
@@ -36,7 +36,7 @@ def pairs(encoded: str) -> list[tuple[str, str]]:
     for name, value in found:
         if len(value) > MAX_VALUE:
             raise OAuthError(refusals.REQUEST_TOO_LARGE, "one value is too long")
-        if _CONTROL.search(value) or _CONTROL.search(name):
+        if CONTROL.search(value) or CONTROL.search(name):
             raise OAuthError(refusals.REQUEST_MALFORMED, "control character")
     return found
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from typing import Any
 
-MAX_CHARACTERS, MAX_CLAIMS, MAX_DEPTH = 8192, 100, 4
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+from idp.kernel import strict_json
+
+MAX_CHARACTERS, MAX_CLAIMS = 8192, 100
 
 
 class Malformed(Exception):
@@ -20,8 +18,8 @@ def parse(text: str) -> dict[str, dict[str, Any]]:
     if len(text) > MAX_CHARACTERS:
         raise Malformed("too long")
     try:
-        document = json.loads(text, parse_constant=_refuse, object_pairs_hook=_without_duplicates)
-    except (ValueError, RecursionError) as error:
+        document = strict_json.loads(text)
+    except ValueError as error:
         raise Malformed("not JSON") from error
     if not isinstance(document, dict):
         raise Malformed("not an object")
@@ -43,37 +41,7 @@ def _one(options: Any) -> dict[str, Any] | None:
         raise Malformed("essential is not true or false")
     if "values" in options and not isinstance(options["values"], list):
         raise Malformed("values is not an array")
-    kept = {key: options[key] for key in ("essential", "value", "values") if key in options}
-    _check_value(kept, depth=0)
-    return kept
-
-
-def _check_value(value: Any, *, depth: int) -> None:
-    # What is kept goes into a JSON column: PostgreSQL stores neither NUL nor half a surrogate pair, and JSON has no infinity.
-    if depth > MAX_DEPTH:
-        raise Malformed("nested too deeply")
-    if isinstance(value, dict):
-        for name, member in value.items():
-            _check_value(name, depth=depth + 1)
-            _check_value(member, depth=depth + 1)
-    elif isinstance(value, list):
-        for member in value:
-            _check_value(member, depth=depth + 1)
-    elif isinstance(value, str) and _UNSTORABLE.search(value):
-        raise Malformed("a text holds characters that are none")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise Malformed("a number is too large")
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(name)
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("duplicate member")
-    return document
+    return {key: options[key] for key in ("essential", "value", "values") if key in options}
 
 
 def acceptable(options: dict[str, Any] | None, value: Any) -> bool:

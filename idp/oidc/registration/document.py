@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from idp.kernel import jose, outbound
+from idp.kernel import jose, outbound, strict_json
 from idp.oidc.clients.metadata import MEMBERS, InvalidMetadata
 from idp.oidc.clients.policy import STANDARD_SCOPES
 
@@ -45,7 +45,8 @@ def parse(body: bytes) -> dict[str, Any]:
     complete = {**DEFAULTS, **document}
     if "grant_types" not in document:
         # OpenID Registration 2: grant types follow the response types when only those are given.
-        words = {word for value in complete["response_types"] if isinstance(value, str) for word in value.split()}
+        named = complete["response_types"]
+        words = {word for value in named if isinstance(value, str) for word in value.split()} if isinstance(named, list) else set()
         complete["grant_types"] = (["authorization_code"] if "code" in words else []) + (
             ["implicit"] if words & {"token", "id_token"} else []
         )
@@ -54,23 +55,12 @@ def parse(body: bytes) -> dict[str, Any]:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body[: MAX_BODY + 1].decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_without_duplicates)
-    except (ValueError, RecursionError):
+        found = strict_json.loads(body[: MAX_BODY + 1].decode("utf-8"))
+    except ValueError:
         raise InvalidMetadata("document", "is not a JSON object in UTF-8 with each member once") from None
     if len(body) > MAX_BODY or not isinstance(found, dict):
         raise InvalidMetadata("document", "is not a JSON object of reasonable size")
     return found
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(name)
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("duplicate member")
-    return document
 
 
 def _fallback_name(document: dict[str, Any]) -> str:
@@ -110,8 +100,9 @@ def check_sector(document: dict[str, Any]) -> None:
         return
     try:
         answer = outbound.fetch(uri)
-        listed = json.loads(answer.body) if answer.status == 200 else None
-    except (outbound.OutboundError, ValueError, RecursionError):
+        listed = strict_json.loads(answer.body) if answer.status == 200 else None
+    except (outbound.OutboundError, ValueError):
         listed = None
-    if not isinstance(listed, list) or not set(document.get("redirect_uris", ())) <= {item for item in listed if isinstance(item, str)}:
+    redirect_uris = document.get("redirect_uris", ())
+    if not isinstance(listed, list) or not isinstance(redirect_uris, list) or not all(uri in listed for uri in redirect_uris):
         raise InvalidMetadata("sector_identifier_uri", "does not lead to a JSON array that holds every redirect URI")

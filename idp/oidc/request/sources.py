@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from idp.kernel import jose, outbound
+from idp.oidc.border import form
 from idp.oidc.clients import cache, keys
 from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.protocol import refusals
@@ -113,6 +114,8 @@ def _merged(raw: RawRequest, inside: dict[str, Any]) -> RawRequest:
     for name, value in inside.items():
         if name in _JWT_MEMBERS:
             continue
+        if form.CONTROL.search(name):
+            raise OAuthError(refusals.REQUEST_OBJECT_INVALID, "control character in a name")
         if name == "resource":
             resources = tuple(str(item) for item in (value if isinstance(value, list) else [value]))
         else:
@@ -123,6 +126,9 @@ def _merged(raw: RawRequest, inside: dict[str, Any]) -> RawRequest:
 def _as_text(name: str, value: Any) -> str:
     # OIDC Core 6.1: claims is an object, max_age a number; everything else is text like outside.
     if isinstance(value, str):
+        # As strict as outside: hostile case PX-07.
+        if form.CONTROL.search(value):
+            raise OAuthError(refusals.REQUEST_OBJECT_INVALID, f"control character in {name[:40]}")
         return value
     if isinstance(value, dict | list):
         return json.dumps(value)
