@@ -38,6 +38,44 @@ def test_unknown_modes(shop, signed_in, mode):
     refused.redirect(answer, "invalid_request", to=CALLBACK, state=shop.last.state, issuer=shop.issuer)
 
 
+FRONT_CHANNEL = ["id_token", "id_token token", "code id_token", "code token", "code id_token token"]
+
+
+@pytest.mark.parametrize("response_type", FRONT_CHANNEL)
+@clause("RFC 9700 2.1.2", "hostile case AR-02")
+def test_tokens_in_the_front_channel_are_for_classic_clients_that_registered_them(world, ada, browser, response_type):
+    classic = world.app(profile="oidc")
+    answer = classic.ask(browser, response_type=response_type)
+    members = refused.redirect(answer, "unauthorized_client", to=CALLBACK, state=classic.last.state, issuer=classic.issuer)
+    assert "access_token" not in members
+    assert "#" in answer.location  # Multiple Response Types 5: where the answer would have gone
+
+
+@pytest.mark.parametrize("response_type", FRONT_CHANNEL)
+@clause("OIDC Core 3.2.2", "OIDC Core 3.3.2", "Multiple Response Types 5")
+def test_front_channel_answers(world, ada, browser, response_type):
+    grants = ["implicit"] + (["authorization_code"] if "code" in response_type else [])
+    app = world.app(profile="oidc", response_types=[response_type], grant_types=grants)
+    members = app.sign_in(browser, response_type=" ".join(reversed(response_type.split())))
+    names = {"code": {"code"}, "id_token": {"id_token"}, "token": {"access_token", "token_type", "expires_in"}}
+    expected = set().union(*(names[word] for word in response_type.split()))
+    assert expected <= set(members) <= expected | {"state", "iss", "session_state", "scope"}
+    if "id_token" in members:
+        claims = app.id_token(members["id_token"], nonce=app.last.nonce)
+        assert ("at_hash" in claims) == ("access_token" in members)
+        assert ("c_hash" in claims) == ("code" in members)
+    if "access_token" in members:
+        assert app.userinfo(members["access_token"]).json() == {"sub": str(ada.pk)}
+    if "code" in members:
+        assert app.redeem(members["code"]).status == 200
+    answer = app.ask(browser, response_type=response_type, response_mode="query")
+    where = answer.location
+    assert "error=invalid_request" in where
+    assert "token=" not in where
+    if "id_token" in response_type:
+        assert "error=invalid_request" in app.ask(browser, response_type=response_type, nonce=None).location
+
+
 @clause("Form Post Response Mode 2", "hostile case AR-04", "hostile case IN-06")
 def test_the_form_is_escaped_never_kept_and_its_policy_tight(shop, signed_in):
     state = '"><script>alert(1)</script>'
