@@ -54,8 +54,8 @@ def ensure_demo_client() -> str:
 
 
 def ensure_demo_person() -> Demo:
-    """A person with a verified address; the password is kept in the data folder, readable by this account only."""
-    from idp.accounts import people
+    """A person with a verified address who may use the staff console; the password is kept in the data folder, readable by this account only."""
+    from idp.accounts import people, staff
     from idp.accounts.models import User
     from idp.kernel.ids import reference
 
@@ -70,7 +70,8 @@ def ensure_demo_person() -> Demo:
     demo = Demo(DEMO_EMAIL, f"{reference()}-{reference()}".lower())
     if person is None:
         claims = {"name": "Dana Demo", "given_name": "Dana", "family_name": "Demo", "locale": "en"}
-        people.create(email=demo.email, method="command", password=demo.password, verified=True, claims=claims)
+        person = people.create(email=demo.email, method="command", password=demo.password, verified=True, claims=claims)
+        staff.grant(person)
     else:
         people.set_password(person, demo.password)
     path.parent.mkdir(parents=True, exist_ok=True)

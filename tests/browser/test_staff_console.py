@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from tests.support import servers
 
 from .conftest import Complaints, Provider, faults, overflow
 
@@ -35,10 +32,8 @@ Visit = Callable[..., "Page"]
 def app(provider: Provider) -> dict[str, Any]:
     """An app, and somebody who is staff."""
     provider.person(STAFF)
-    servers.manage(provider.served.environment, "staff", "grant", STAFF)
-    options = ["client", "create", "Meal Planner", "--type", "web", "--redirect-uri", "https://meals.example/cb", "--json"]
-    found: dict[str, Any] = json.loads(servers.manage(provider.served.environment, *options))
-    return found
+    provider.served.manage("staff", "grant", STAFF)
+    return provider.served.add_client("Meal Planner", type="web", redirect_uri="https://meals.example/cb")
 
 
 def signed_in(visit: Visit, provider: Provider, address: str = "/staff/", **options: Any) -> Page:
@@ -81,7 +76,6 @@ def test_an_app_is_added_without_script_and_its_secret_is_there_once(visit, prov
     page.click("#save")
     secret = page.locator("#client-secret").inner_text()
     assert len(secret) >= 43
-    assert faults(page) == ""
     page.click("#secret-kept")
     assert page.locator("#client-id").is_visible()
     assert secret not in page.content()

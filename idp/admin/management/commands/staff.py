@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from django.core.management.base import CommandError
 
+from idp.accounts import staff
 from idp.accounts.management.commands.user import find
-from idp.admin import membership
 from idp.kernel.commands import OperatorCommand
 
 
@@ -30,16 +30,16 @@ class Command(OperatorCommand):
         user = find(options["person"])
         if not user.is_active:
             raise CommandError("The account is disabled. Enable it first.")
-        membership.grant(user)
+        staff.grant(user)
         return {"sub": str(user.pk), "email": user.email, "staff": True}
 
     def revoke(self, options: dict[str, Any]) -> dict[str, Any]:
         user = find(options["person"])
-        membership.revoke(user)
+        staff.revoke(user)
         return {"sub": str(user.pk), "email": user.email, "staff": False}
 
     def list_staff(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {"staff": [{"sub": str(user.pk), "email": user.email, "active": user.is_active} for user in membership.everybody()]}
+        return {"staff": [{"sub": str(user.pk), "email": user.email, "active": user.is_active} for user in staff.everybody()]}
 
     def show(self, subcommand: str, answer: dict[str, Any]) -> None:
         """One person per line."""

@@ -17,6 +17,7 @@ Kairos ID is ready.
 
   Sign in      {issuer}/login
   Playground   {issuer}/playground/     a real sign-in, step by step, with every token decoded
+  Staff        {issuer}/staff/          apps, people, keys, events: as the demo person
   Mail inbox   {issuer}/dev/inbox
   Discovery    {issuer}/.well-known/openid-configuration
 

@@ -1,4 +1,4 @@
-"""Who is staff."""
+"""Who is staff: may use the staff console."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from idp.accounts.models import User
 from idp.events import catalogue, emit
+
+from .models import User
 
 
 def grant(user: User, *, by: UUID | None = None) -> bool:
