@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from idp.consent import agreement, wording
 from idp.interactions.paused import ClientCard
+from idp.oidc.authorization.dispatch import card
 from idp.oidc.clients import cache
 from idp.oidc.revocation.consent import take_back
 
@@ -50,4 +51,4 @@ def _card(row: Consent) -> ClientCard:
     client = cache.get(row.client_id)
     if client is None:  # the client is gone; what it was called when the person agreed is still true
         return ClientCard(name=row.client_name)
-    return ClientCard(name=client.name, domain=client.domain, verified=client.verified)
+    return card(client)

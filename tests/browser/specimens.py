@@ -77,6 +77,7 @@ SPECIMENS: dict[str, tuple[str, dict[str, Any]]] = {
     "logout": ("oidc/logout_confirm.html", {"client": CLIENT, "person": "ana@example.org"}),
     "logged-out": ("oidc/logged_out.html", {}),
     "logged-out-back": ("oidc/logged_out.html", {"back": {"label": "Back to Meal Planner", "url": "https://mealplanner.example/"}}),
+    "signing-out": ("oidc/logout_frames.html", {"frames": [], "then": "/logout/done"}),
     "apps": ("console/apps.html", {"section": "apps", "person": "Ana Reyes", "apps": APPS}),
     "apps-none": ("console/apps.html", {"section": "apps", "person": "Ana Reyes", "apps": []}),
     "400": ("400.html", {}),

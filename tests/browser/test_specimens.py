@@ -30,8 +30,8 @@ def shown(request, chromium, provider) -> Iterator[Shown]:
     context = chromium.new_context(base_url=provider.url, viewport=WIDE, reduced_motion="reduce")  # no half-faded colours
     page, complaints = context.new_page(), Complaints()
     complaints.watch(page)
-    if request.param == "form-post":  # stay: without its script it does not leave by itself
-        page.route("**/kairos*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    if request.param in ("form-post", "signing-out"):  # stay: without its script the page does not leave by itself
+        page.route("**/*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
     page.goto(f"/specimen/{request.param}")
     yield Shown(request.param, page, complaints)
     context.close()

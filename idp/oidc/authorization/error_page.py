@@ -10,6 +10,8 @@ from idp.kernel.clock import now
 from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.protocol.errors import OAuthError
 
+from .dispatch import card
+
 
 def show(request: HttpRequest, error: OAuthError, *, reference: str, client: ClientPolicy | None = None) -> HttpResponse:
     """What happened, that nothing was shared, what to do, the reference. Never repeats what the caller sent."""
@@ -20,7 +22,7 @@ def show(request: HttpRequest, error: OAuthError, *, reference: str, client: Cli
         request,
         "oidc/error.html",
         {
-            "client": client,
+            "client": card(client) if client else None,
             "title": _("This sign-in cannot go on"),
             "what": f"{_(refusal.page or refusal.description)} {_('Nothing was shared.')}",
             "remedy": _("Go back to the app and try again. If it happens again, send its makers the reference below."),
