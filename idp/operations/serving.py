@@ -70,6 +70,8 @@ def serve(*, host: str, port: int, workers: int, threads: int, backlog: int) -> 
 def load() -> Callable[..., Any]:
     """Runs in each worker process: the application, with the embedded worker beside it where there is no Redis."""
     _stop_with_parent()
+    # Ctrl-C reaches every process of the terminal; the parent then asks the workers by SIGTERM. One that gets both never stops.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     for name in list(os.environ):
         if name not in KEPT_VARIABLES:
             del os.environ[name]

@@ -55,6 +55,15 @@ def test_sigterm_lets_every_request_in_flight_finish() -> None:
         assert not listens(server.port)
 
 
+def test_ctrl_c_stops_parent_and_worker_at_once() -> None:
+    # A terminal sends SIGINT to the whole group: here to each process in turn.
+    with development_site() as (server, _):
+        for pid in server.pids():
+            os.kill(pid, signal.SIGINT)
+        assert server.process.wait(15) == 0
+        assert not listens(server.port)
+
+
 def test_workers_of_a_killed_parent_go_too() -> None:
     with development_site() as (server, _):
         os.kill(server.process.pid, signal.SIGKILL)
