@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from idp.kernel.jose import ALGORITHMS
 from idp.oidc.clients import metadata, redirect_uris, registry
 from idp.oidc.models import Client
+from idp.oidc.protocol import response_types
 
 KINDS: dict[str, tuple[Any, Any]] = {
     "web": (gettext_lazy("Web app"), gettext_lazy("Runs on a server and can keep a secret: Django, Rails, PHP, Next.js.")),
@@ -23,11 +25,14 @@ KINDS: dict[str, tuple[Any, Any]] = {
 _GRANTS = {
     "authorization_code": gettext_lazy("People sign in (authorization_code)"),
     "refresh_token": gettext_lazy("Stays signed in (refresh_token)"),
+    "implicit": gettext_lazy("Tokens through the browser (implicit): classic OpenID Connect only"),
     "client_credentials": gettext_lazy("Acts in its own name (client_credentials)"),
 }
 _METHODS = {
     "client_secret_basic": gettext_lazy("Secret in the Authorization header (client_secret_basic)"),
     "client_secret_post": gettext_lazy("Secret in the form (client_secret_post)"),
+    "private_key_jwt": gettext_lazy("Signature with its own key (private_key_jwt)"),
+    "client_secret_jwt": gettext_lazy("Signature with its secret (client_secret_jwt)"),
     "none": gettext_lazy("No secret: public app (none)"),
 }
 _FORMATS = {"jwt": gettext_lazy("Signed JWT (RFC 9068)"), "opaque": gettext_lazy("Opaque, looked up by introspection")}
@@ -36,16 +41,15 @@ _PROFILES = {
     "oidc": gettext_lazy("OpenID Connect: PKCE accepted, for older libraries"),
 }
 _NOT_FOR_SERVICES = {
-    "redirect_uris", "post_logout_redirect_uris", "allowed_origins", "grant_types", "first_party", "application_type",
+    "redirect_uris", "post_logout_redirect_uris", "allowed_origins", "grant_types", "response_types", "first_party", "application_type",
     "id_token_signed_response_alg", "default_max_age", "require_auth_time", "policy_uri", "tos_uri",
+    "backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri",
 }  # fmt: skip
-# Members that the form shows under another field's name.
-_SHOWN_AT = {"response_types": "grant_types"}
 
 
 def kind_of(client: Client) -> str:
     """Which of KINDS a client is, by what it may do."""
-    if "authorization_code" not in client.metadata.get("grant_types", ()):
+    if not client.metadata.get("response_types"):
         return "service"
     if client.metadata.get("application_type") == "native":
         return "native"
@@ -73,6 +77,26 @@ class LinesField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         return [line for line in map(str.strip, super().clean(value).splitlines()) if line]
+
+
+class KeysField(forms.CharField):
+    """A JSON object, or nothing."""
+
+    def __init__(self, **options: Any) -> None:
+        attributes = {"rows": 3, "spellcheck": "false", "autocapitalize": "none", "class": "mono"}
+        super().__init__(required=False, max_length=100_000, widget=forms.Textarea(attrs=attributes), **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return json.dumps(value, indent=2) if isinstance(value, dict) else value
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value).strip()
+        if not text:
+            return None
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            raise forms.ValidationError(_("This is not JSON.")) from None
 
 
 class OptionalField(forms.CharField):
@@ -115,6 +139,13 @@ class ClientForm(forms.ModelForm):
     grant_types = forms.MultipleChoiceField(
         label=gettext_lazy("How it gets tokens"), choices=list(_GRANTS.items()), widget=forms.CheckboxSelectMultiple, required=False
     )
+    response_types = forms.MultipleChoiceField(
+        label=gettext_lazy("Answers to a sign-in"),
+        choices=[(value, value) for value in response_types.SUPPORTED],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text=gettext_lazy("“code” is all that a present-day app needs; the others need implicit and the classic rules."),
+    )
     scope = forms.CharField(
         label=gettext_lazy("Scopes"),
         required=False,
@@ -147,6 +178,10 @@ class ClientForm(forms.ModelForm):
         label=gettext_lazy("Kind of redirect URIs"),
         help_text=gettext_lazy("Native apps may use any port on 127.0.0.1 and [::1] (RFC 8252 7.3)."),
     )
+    jwks_uri = OptionalField(
+        label=gettext_lazy("Address of its public keys"), help_text=gettext_lazy("An https address of a JSON Web Key Set.")
+    )
+    jwks = KeysField(label=gettext_lazy("Its public keys"), help_text=gettext_lazy("A JSON Web Key Set, if there is no address for it."))
     access_token_format = _optional_choice(_FORMATS, "JWT", label=gettext_lazy("Access tokens"))
     access_token_alg = _optional_choice({name: name for name in ALGORITHMS}, "ES256", label=gettext_lazy("Signature of access tokens"))
     access_token_seconds = forms.IntegerField(
@@ -155,7 +190,7 @@ class ClientForm(forms.ModelForm):
         help_text=gettext_lazy("In seconds, 30 to 3600; empty: the server's default."),
     )
     id_token_signed_response_alg = _optional_choice(
-        {name: name for name in ALGORITHMS},
+        {name: name for name in (*ALGORITHMS, "none")},
         "RS256",
         label=gettext_lazy("Signature of ID tokens"),
         help_text=gettext_lazy("RS256 is what every library can read."),
@@ -169,6 +204,16 @@ class ClientForm(forms.ModelForm):
         label=gettext_lazy("Time of sign-in in every ID token"),
         required=False,
         help_text=gettext_lazy("Adds auth_time also when the app does not ask for it."),
+    )
+    backchannel_logout_uri = OptionalField(
+        label=gettext_lazy("Back-channel logout"), help_text=gettext_lazy("An https address that is told when a person signs out.")
+    )
+    frontchannel_logout_uri = OptionalField(
+        label=gettext_lazy("Front-channel logout"),
+        help_text=gettext_lazy("An https address that the browser loads when a person signs out."),
+    )
+    initiate_login_uri = OptionalField(
+        label=gettext_lazy("Start of a sign-in"), help_text=gettext_lazy("An https address at which the app begins to sign a person in.")
     )
     logo_uri = OptionalField(label=gettext_lazy("Logo"), help_text=gettext_lazy("An https address."))
     policy_uri = OptionalField(label=gettext_lazy("Privacy policy"), help_text=gettext_lazy("An https address, linked on consent."))
@@ -196,14 +241,12 @@ class ClientForm(forms.ModelForm):
         for name, field in self.fields.items():
             if isinstance(field.widget, forms.TextInput | forms.NumberInput):
                 field.widget.attrs.setdefault("autocomplete", "off")
-            if name in ("client_uri", "logo_uri", "policy_uri", "tos_uri"):
+            if name.endswith("_uri"):
                 field.widget.attrs["inputmode"] = "url"
 
     def document(self) -> dict[str, Any]:
         """The members as the registry takes them; None means that the member is to be absent."""
         found = {name: value for name, value in self.cleaned_data.items() if name in metadata.MEMBERS}
-        if "grant_types" in found:
-            found["response_types"] = ["code"] if "authorization_code" in found["grant_types"] else []
         for name in ("contacts", "require_auth_time"):
             found[name] = found.get(name) or None
         return found
@@ -221,9 +264,10 @@ class ClientForm(forms.ModelForm):
         try:
             registry.check(document, kind=self.kind, before=self.before)
         except metadata.InvalidMetadata as error:
-            field = _SHOWN_AT.get(error.member, error.member)
-            reason = capfirst(str(error).removeprefix(f"{error.member} ")) + "."
-            self.add_error(field if field in self.fields else None, reason)
+            if error.member in self.fields:
+                self.add_error(error.member, capfirst(str(error).removeprefix(f"{error.member} ")) + ".")
+            else:
+                self.add_error(None, f"{error}.")
         return self.cleaned_data
 
     def _post_clean(self) -> None:

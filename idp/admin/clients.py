@@ -33,7 +33,7 @@ OVERLAPS: dict[str, Any] = {
 }
 
 
-_SERVICE = Q(authorization_grant_type=Client.GRANT_CLIENT_CREDENTIALS)
+_SERVICE = Q(authorization_grant_type=Client.GRANT_CLIENT_CREDENTIALS, metadata__response_types=[])
 _NATIVE = ~_SERVICE & Q(metadata__application_type="native")
 _PUBLIC = Q(token_endpoint_auth_method="none")  # noqa: S106 (a word of RFC 7591)
 
@@ -101,12 +101,13 @@ class ClientAdmin(StaffAdmin):
     fieldsets = (
         (None, {"fields": ("client_name", "client_uri", "redirect_uris", "post_logout_redirect_uris", "seen")}),
         (gettext_lazy("What it may do"), {"fields": ("grant_types", "scope", "resources", "allowed_origins", "first_party")}),
-        (gettext_lazy("Security"), {"fields": ("token_endpoint_auth_method", "profile", "application_type")}),
+        (gettext_lazy("Security"), {"fields": ("token_endpoint_auth_method", "profile", "application_type", "jwks_uri", "jwks")}),
         (
             gettext_lazy("Tokens"),
             {
                 "classes": ("collapse",),
                 "fields": (
+                    "response_types",
                     "access_token_format",
                     "access_token_alg",
                     "access_token_seconds",
@@ -117,6 +118,10 @@ class ClientAdmin(StaffAdmin):
             },
         ),
         (gettext_lazy("About it"), {"classes": ("collapse",), "fields": ("logo_uri", "policy_uri", "tos_uri", "contacts")}),
+        (
+            gettext_lazy("Sign-out and start of a sign-in"),
+            {"classes": ("collapse",), "fields": ("backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri")},
+        ),
     )
 
     @admin.display(description=gettext_lazy("Name"), ordering="name")
@@ -141,7 +146,9 @@ class ClientAdmin(StaffAdmin):
 
     @admin.display(description=gettext_lazy("State"), ordering="enabled")
     def state(self, client: Client) -> Any:
-        return badge(_("on"), "ok") if client.enabled else badge(_("off"), "danger")
+        shown = badge(_("on"), "ok") if client.enabled else badge(_("off"), "danger")
+        unchecked = client.registration_source != Client.RegistrationSource.MANUAL
+        return shown + " " + badge(_("self-registered"), "warn") if unchecked else shown
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.admin_site.has_permission(request)
@@ -177,7 +184,8 @@ class ClientAdmin(StaffAdmin):
             "list_url": self.list_url(),
             "client": client,
             "kind": KINDS[kind_of(client)][0],
-            "has_secret": client.token_endpoint_auth_method != "none",
+            "has_secret": client.token_endpoint_auth_method in registry.SECRET_METHODS,
+            "self_registered": client.registration_source != Client.RegistrationSource.MANUAL,
             "secrets": [
                 secret for secret in client.secrets.order_by("-created_at") if secret.expires_at is None or secret.expires_at > present
             ],
@@ -187,6 +195,12 @@ class ClientAdmin(StaffAdmin):
             **{f"{name}_url": self.object_url(client, name) for name in ("secret", "switch", "delete")},
         }
         return super().change_view(request, object_id, form_url, context)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Without a transaction around it: the registry has its own, and looks at the app's logo after it."""
+        return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
         return type("ClientForm", (ClientForm,), {"kind": _kind(request, obj)})
@@ -249,7 +263,7 @@ class ClientAdmin(StaffAdmin):
     def secret_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """A new secret, with the choice of how long the former one goes on."""
         client = self.find(request, object_id)
-        if client.token_endpoint_auth_method == "none":
+        if client.token_endpoint_auth_method not in registry.SECRET_METHODS:
             raise Http404
         if request.method == "POST" and request.POST.get("overlap") in OVERLAPS:
             seconds = int(request.POST["overlap"])

@@ -214,9 +214,9 @@ MEMBERS: dict[str, Callable[[Any], Any]] = {
     "access_token_seconds": lambda v: _seconds("access_token_seconds", v, 30, 3600),
 }
 # Members that a client need not have: in a change, null takes them away (RFC 7592 2.2).
-OPTIONAL = {
-    "contacts", "jwks", "client_uri", "logo_uri", "policy_uri", "tos_uri", "default_max_age", "require_auth_time",
-    "id_token_signed_response_alg", "access_token_alg", "access_token_format", "access_token_seconds",
+OPTIONAL = set(MEMBERS) - {
+    "client_name", "application_type", "redirect_uris", "post_logout_redirect_uris", "grant_types", "response_types",
+    "token_endpoint_auth_method", "scope", "profile", "first_party", "allowed_origins", "resources",
 }  # fmt: skip
 # Answered by us, so a document that was read back may hold them; never taken from the caller.
 ANSWERED_ONLY = {"client_id", "client_secret", "client_secret_expires_at", "client_id_issued_at", "enabled"}
