@@ -273,6 +273,22 @@ def _backlog() -> Iterator[Row]:
         yield "ok", "nothing waits.", ""
 
 
+def _demo() -> Iterator[Row]:
+    from django.conf import settings
+
+    from idp.accounts.models import User
+    from idp.oidc.models import Client
+
+    from .setup import DEMO_CLIENT_ID, DEMO_EMAIL
+
+    if settings.IDP.development:
+        return
+    if User.objects.filter(email=DEMO_EMAIL, is_active=True).exists():
+        yield "unsafe", "the demo person of a development site can sign in.", f"Run: manage.py user disable {DEMO_EMAIL}"
+    if Client.objects.filter(client_id=DEMO_CLIENT_ID).exists():
+        yield "unsafe", "the demo app of a development site is registered.", f"Run: manage.py client delete {DEMO_CLIENT_ID}"
+
+
 EXAMINATIONS: tuple[tuple[str, Callable[[], Iterator[Row]]], ...] = (
     ("settings", _settings),
     ("proxies", _proxies),
@@ -283,4 +299,5 @@ EXAMINATIONS: tuple[tuple[str, Callable[[], Iterator[Row]]], ...] = (
     ("sealing keys", _sealing),
     ("mail", _mail),
     ("outbox", _backlog),
+    ("demo data", _demo),
 )

@@ -140,3 +140,15 @@ def test_mail_that_is_only_shown_is_unsafe_in_production(settings: Settings) -> 
     settings.IDP = settings.IDP.model_copy(update={"env": "production", "issuer": "https://id.example.org"})
     assert "unsafe" in rows(doctor._mail())
     assert "IDP_TRUSTED_PROXIES" in rows(doctor._proxies())["warning"]
+
+
+@pytest.mark.django_db
+def test_demo_data_in_production_is_unsafe(settings: Settings, tmp_path: Path) -> None:
+    from idp.operations.setup import ensure_demo_client, ensure_demo_person
+
+    settings.IDP = settings.IDP.model_copy(update={"data_dir": tmp_path})
+    ensure_demo_client()
+    ensure_demo_person()
+    assert list(doctor._demo()) == []
+    settings.IDP = settings.IDP.model_copy(update={"env": "production"})
+    assert [state for state, _, _ in doctor._demo()] == ["unsafe", "unsafe"]
