@@ -8,7 +8,7 @@ PY = .venv/bin/python
 SUITE = https://localhost:8443
 PLAN = oidcc-config-certification-test-plan
 
-.PHONY: help run env test test-quick lint types architecture format check bench conformance lock docs clean
+.PHONY: help run env test test-quick lint types architecture format check bench bench-peers conformance lock docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -48,6 +48,10 @@ format: ## rewrite the Python files in the house style
 bench: ## requests/s, latency and CPU of every endpoint, next to a trivial view (docs/performance.md; ARGS="--only userinfo")
 	@bin/setup dev
 	@$(PY) tests/bench/run.py $(ARGS)
+
+bench-peers: ## the same next to node-oidc-provider (needs Node.js) and a plain django-oauth-toolkit
+	@bin/setup dev
+	@$(PY) tests/bench/run.py --peers $(ARGS)
 
 conformance: ## drive a running OpenID conformance suite: make conformance SUITE=https://… PLAN=…
 	@bin/setup dev

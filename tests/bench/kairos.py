@@ -128,7 +128,7 @@ class Browser:
                 return path, body.decode()
             found = re.search(r"(?mi)^location: ([^\r]+)", head.decode("latin-1"))
             assert found is not None
-            path, form = found[1], None
+            path, form = found[1].removeprefix(f"http://{self.provider.headers['Host']}"), None
             if path.startswith("https://"):
                 return path, ""
         raise RuntimeError("redirects never end")

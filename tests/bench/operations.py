@@ -43,6 +43,7 @@ class Provider:
     paths: Mapping[str, str]
     database: bool = True  # whether its database time counts
     cookie: str = ""
+    redirects_by: int = 302
 
     def request(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None) -> bytes:
         """The bytes of one HTTP/1.1 request."""
@@ -152,7 +153,9 @@ class SignedIn:
 
 def authorize(signed_in: SignedIn) -> Operation:
     """OIDC Core 3.1.2 with a session and remembered consent: straight back to the app with a code."""
-    return Operation("authorize, session and consent known", signed_in.provider, signed_in.authorize_source(), 302)
+    return Operation(
+        "authorize, session and consent known", signed_in.provider, signed_in.authorize_source(), signed_in.provider.redirects_by
+    )
 
 
 def redeem(name: str, signed_in: SignedIn) -> Operation:

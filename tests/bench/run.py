@@ -1,4 +1,4 @@
-"""`make bench`: every endpoint next to an application that does nothing, in one run.
+"""`make bench` and `make bench-peers`: every endpoint next to an application that does nothing, in one run.
 
 Starts what it needs on loopback, warms up, then rounds that take turns, each bounded in time and in number. Prints medians over
 the rounds. See docs/performance.md for how to read it.
@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes of every server")
     parser.add_argument("--threads", type=int, default=8, help="of every process, and its database connections")
     parser.add_argument("--only", default="", help="operations whose name holds one of these words (comma-separated)")
+    parser.add_argument("--peers", action="store_true", help="measure node-oidc-provider and django-oauth-toolkit in the same run")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     options = parser.parse_args()
     with ExitStack() as stack:
@@ -87,6 +88,10 @@ def _start(stack: ExitStack, options: argparse.Namespace, database: servers.Serv
     time.sleep(2)
     print(f"idle memory: {processes.memory_mib(ours.pids()):.0f} MiB (PSS, all {len(ours.pids())} processes of the web server)")
     yield from kairos.all_operations(environ, ours)
+    if options.peers:
+        from tests.bench.peers import peers
+
+        yield from peers.start(stack, database=database, workers=options.workers, threads=options.threads)
 
 
 @contextmanager

@@ -40,8 +40,8 @@ def load() -> Callable[..., Any]:
     return application
 
 
-def main(port: int, workers: int, threads: int) -> None:
-    """Serve with the options of `idp.operations.serving`."""
+def serve(application: Callable[[], Callable[..., Any]], *, port: int, workers: int, threads: int) -> None:
+    """Serve what `application` makes, with the options of `idp.operations.serving`."""
     from granian.constants import HTTPModes, Interfaces
     from granian.log import LogLevels
     from granian.server import Server
@@ -59,8 +59,8 @@ def main(port: int, workers: int, threads: int) -> None:
         log_level=LogLevels.error,
         log_access=False,
     )
-    server.serve(target_loader=load, wrap_loader=False)
+    server.serve(target_loader=application, wrap_loader=False)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]))
+    serve(load, port=int(sys.argv[1]), workers=int(sys.argv[2]), threads=int(sys.argv[3]))
