@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
 _Model = TypeVar("_Model", bound=models.Model)
 
@@ -36,13 +36,13 @@ def change(sql: str, parameters: Sequence[Any]) -> int:
 
 
 def _run(sql: str, parameters: Sequence[Any], *, returns_rows: bool) -> tuple[list[tuple[Any, ...]], int]:
-    values = [_out(value) for value in parameters]
+    database: Any = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up at every touch
     # PostgreSQL: the short way (idp.kernel.postgresql), unless somebody watches Django's cursor.
-    database: Any = connection
-    if connection.vendor == "postgresql" and not database.is_watched:
-        found: tuple[list[tuple[Any, ...]], int] = database.run(sql, values)
+    if database.vendor == "postgresql" and not database.is_watched:
+        found: tuple[list[tuple[Any, ...]], int] = database.run(sql, parameters)
         return found
-    with connection.cursor() as cursor:
+    values = [_out(value) for value in parameters]
+    with database.cursor() as cursor:
         cursor.execute(sql, values)
         return (list(cursor.fetchall()) if returns_rows else []), int(cursor.rowcount)
 

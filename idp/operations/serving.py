@@ -6,6 +6,7 @@ The parent loads Django, then forks: workers share its memory and start at once.
 from __future__ import annotations
 
 import ctypes
+import gc
 import logging
 import multiprocessing.util
 import os
@@ -44,6 +45,8 @@ def serve(*, host: str, port: int, workers: int, threads: int, backlog: int) -> 
 
     get_resolver().url_patterns  # noqa: B018  imports every view before the fork, so that workers share the memory
     connections.close_all()  # a connection must not be shared across the fork
+    gc.collect()
+    gc.freeze()  # the collector need not walk through the code again and again, nor unshare its memory after the fork
     server = Server(
         "idp.wsgi:application",
         address=host,

@@ -6,6 +6,7 @@ every statement anew and passes a dozen layers; per statement `run` costs a sixt
 
 from __future__ import annotations
 
+import json
 import select
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatu
 
 DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 TEXT, BINARY = 0, 1
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 # The server behind this connection is not the one that prepared the statement (PgBouncer before 1.21 in transaction mode), or a
 # migration changed a column under it: PREPARE is then given up for the life of the process.
@@ -64,6 +66,8 @@ def _written(value: Any) -> tuple[bytes | None, int]:
         return value.isoformat().encode(), TEXT
     if isinstance(value, int | UUID):
         return str(value).encode(), TEXT
+    if isinstance(value, dict | list):
+        return _encode(value).encode(), TEXT
     raise TypeError(f"no rule how to send {type(value).__name__}")
 
 
