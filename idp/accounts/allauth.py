@@ -6,14 +6,20 @@ table of addresses. What is ours: judging passwords, counting failures, codes, r
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.auth_backends import AuthenticationBackend as AllauthBackend
-from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.internal.flows.login import (
+    AUTHENTICATION_METHODS_SESSION_KEY,
+    get_authentication_records,
+    perform_password_login,
+    record_authentication,
+)
 from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import EmailAddress, Login
-from allauth.account.stages import LoginStage
+from allauth.account.stages import LoginStage, LoginStageController
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.http import HttpResponseRedirect
@@ -36,6 +42,12 @@ PROOF_KEY = "address_proof"
 CLIENT_ATTRIBUTE = "_signing_in_for"
 
 
+class Stage(LoginStage):
+    """A step between a right password and the session, for whichever floor brings one (`settings.SIGN_IN_STAGES`)."""
+
+    key = "-"  # each has its own
+
+
 def sign_in(request: HttpRequest, user: User, *, continue_to: str, client_id: str | None = None, signup: bool = False) -> HttpResponse:
     """Take a person whose password was right through the sign-in stages; answers with the next page.
 
@@ -50,13 +62,57 @@ def sign_in(request: HttpRequest, user: User, *, continue_to: str, client_id: st
     return perform_password_login(request, {}, login)
 
 
+def pending(request: HttpRequest, key: str) -> Stage | None:
+    """The stage `key`, if the sign-in of this browser stands there now: no other step can be reached by its address (MF-05)."""
+    return LoginStageController.enter(request, key)
+
+
+def go_on(request: HttpRequest, stage: Stage, *, continue_to: str | None, client_id: str | None) -> HttpResponse:
+    """The stage is done: the next one, or signed in. `continue_to` replaces where the sign-in was to lead."""
+    setattr(request, CLIENT_ATTRIBUTE, client_id)
+    if continue_to is not None:
+        stage.login.redirect_url = continue_to
+    return stage.exit()
+
+
+def abandon(request: HttpRequest) -> None:
+    """Forget a sign-in that is under way, and what was proved for it."""
+    clear_login(request)
+
+
+def record(request: HttpRequest, user: User, method: str, **facts: str | bool) -> None:
+    """Remember in this browser's session what `user` has proved now."""
+    record_authentication(request, user, method, **facts)
+
+
+def recorded(request: HttpRequest, user: User) -> list[dict[str, Any]]:
+    """What `user` has proved in this browser's session; nothing of anybody else (hostile case BR-09)."""
+    return [entry for entry in get_authentication_records(request, user) if isinstance(entry, dict)]
+
+
+def held(data: Any) -> list[dict[str, Any]]:
+    """The records in a session, or in the stored data of one: whatever has `get`."""
+    entries = data.get(AUTHENTICATION_METHODS_SESSION_KEY)
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def forget(data: Any, devices: Iterable[str]) -> bool:
+    """Take what these factors proved out of a session's data; false = there was nothing."""
+    gone, entries = set(devices), held(data)
+    kept = [entry for entry in entries if entry.get("device") not in gone]
+    if len(kept) == len(entries):
+        return False
+    data[AUTHENTICATION_METHODS_SESSION_KEY] = kept
+    return True
+
+
 def record_address(user: User) -> None:
     """The account's address in allauth's table, verified or not; other rows of the person are allauth's own business."""
     if user.email:
         EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": user.email_verified, "primary": True})
 
 
-class VerifyAddressStage(LoginStage):
+class VerifyAddressStage(Stage):
     """Nobody gets in before the address is proved: a code is mailed and the sign-in starts again when it has come back."""
 
     key = "verify_email"
@@ -76,7 +132,7 @@ class AccountAdapter(DefaultAccountAdapter):
     """Our answers to allauth's questions."""
 
     def get_login_stages(self) -> list[str]:
-        return [f"{__name__}.{VerifyAddressStage.__name__}"]
+        return list(settings.SIGN_IN_STAGES)
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return bool(settings.IDP.signup == "open")

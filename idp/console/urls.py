@@ -5,13 +5,17 @@ from __future__ import annotations
 from django.urls import path
 from django.views.i18n import set_language
 
-from . import views
+from . import security, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
     path("account", views.overview, name="account"),
     path("account/apps", views.apps, name="account-apps"),
     path("account/sessions", views.sessions, name="account-sessions"),
+    path("account/security", security.overview, name="account-security"),
+    path("account/security/authenticator", security.add_authenticator, name="account-add-authenticator"),
+    path("account/security/authenticator/<int:number>", security.authenticator, name="account-authenticator"),
+    path("account/security/recovery-codes", security.recovery_codes, name="account-recovery-codes"),
     path("language", set_language, name="language"),
     path("favicon.ico", views.favicon, name="favicon"),
 ]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from idp.mfa import factors
 from idp.sessions import current as current_session
 
 from . import connected, devices, profile
@@ -58,6 +59,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "account": user,
         "email_verified": user.email_verified,
         "has_password": user.has_usable_password(),
+        "factors_count": len(factors.of_person(user)),
         "details": profile.details(user),
         "apps_count": len(connected.apps(user)),
         "sessions_count": len(devices.of_person(user, here="")),

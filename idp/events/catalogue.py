@@ -128,6 +128,15 @@ class SignInFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignInSteppedUp(Event):
+    """Somebody who was signed in proved a further factor; `amr` names all that the session holds now (RFC 8176)."""
+
+    name: ClassVar[str] = "sign_in.stepped_up"
+    amr: tuple[str, ...] = ()
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded(Event):
     """A browser session ended; `reason` is "logout", "expired", "replaced" or "revoked"."""
 
@@ -135,6 +144,71 @@ class SessionEnded(Event):
     reason: str
     sid: str | None = None
     client_id: str | None = None
+
+
+# Second factors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorAdded(Event):
+    """A person added a factor; `kind` says which ("totp"), `factor` is its reference."""
+
+    name: ClassVar[str] = "factor.added"
+    kind: str
+    factor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorRenamed(Event):
+    """A person gave a factor another name."""
+
+    name: ClassVar[str] = "factor.renamed"
+    kind: str
+    factor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorRemoved(Event):
+    """A factor was removed: it proves nothing any more, in running sessions neither."""
+
+    name: ClassVar[str] = "factor.removed"
+    kind: str
+    factor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorLocked(Event):
+    """Five wrong codes in a row: the factor is not looked at for `seconds`. The one who typed them knew the password."""
+
+    name: ClassVar[str] = "factor.locked"
+    kind: str
+    factor: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorDisabled(Event):
+    """A hundred wrong codes in a row switched a factor off, until another one of the person succeeds."""
+
+    name: ClassVar[str] = "factor.disabled"
+    kind: str
+    factor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryCodesMade(Event):
+    """A person made `count` new recovery codes; former ones ended."""
+
+    name: ClassVar[str] = "factor.recovery_codes_made"
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryCodeUsed(Event):
+    """A recovery code was spent; `left` are unused."""
+
+    name: ClassVar[str] = "factor.recovery_code_used"
+    left: int
 
 
 # Tokens of a person

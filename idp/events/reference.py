@@ -33,6 +33,7 @@ name. A token that a service gets for itself (client credentials) writes no even
 TITLES = {
     "account": "Accounts",
     "sign_in": "Sign-in",
+    "factor": "Second factors",
     "session": "Browser sessions",
     "tokens": "Tokens of a person",
     "code": "Authorization codes",

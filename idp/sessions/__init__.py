@@ -5,11 +5,14 @@ Spec: OpenID Connect Core 2 (auth_time, acr, amr), RFC 8176 (amr values), OpenID
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
+
+from .assurance import Assurance, evaluate, proofs_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -33,7 +36,6 @@ def begin(request: HttpRequest, user: object) -> None:
     from idp.kernel.clock import now
     from idp.kernel.ids import secret_token
 
-    from .assurance import assess
     from .store import SessionStore
 
     store = request.session
@@ -42,14 +44,14 @@ def begin(request: HttpRequest, user: object) -> None:
     row = store.browser_session
     moment = now()
     same_person = row is not None and row.user_id == user.pk and bool(row.sid)
-    acr, amr = assess(request)
+    found = _found(request, user)
     origin = context.current()
     store.change_row(
         user=user,
         sid=row.sid if same_person else secret_token(24),
-        auth_time=moment,
-        acr=acr,
-        amr=amr,
+        auth_time=found.auth_time or moment,
+        acr=found.acr,
+        amr=list(found.amr),
         epoch=user.credential_epoch,
         ip=origin.ip[:45],
         user_agent=origin.user_agent[:300],
@@ -58,6 +60,50 @@ def begin(request: HttpRequest, user: object) -> None:
         expires_at=moment + timedelta(seconds=settings.IDP.session_absolute_seconds),
     )
     request.op_session = store.row  # type: ignore[attr-defined]
+
+
+def step_up(request: HttpRequest, user: object) -> Assurance:
+    """The person of this session proved something more: `acr`, `amr` and `auth_time` become those of all that the session holds."""
+    from .store import SessionStore
+
+    store = request.session
+    assert isinstance(store, SessionStore)
+    found = _found(request, user)
+    store.cycle_key()  # more rights than before: the old cookie gets none of them
+    store.change_row(acr=found.acr, amr=list(found.amr), auth_time=found.auth_time)
+    return found
+
+
+def forget_factors(user_id: UUID, devices: Iterable[str], *, request: HttpRequest | None = None) -> None:
+    """These factors are gone: every session of the person loses, at once, what it got by them (hostile case MF-11).
+
+    `request` is of the session in which it happens: what that holds in memory would be written back otherwise. Call it in a transaction.
+    """
+    from idp.accounts import allauth as records
+
+    from .models import BrowserSession
+    from .store import SessionStore
+
+    for row in BrowserSession.objects.select_for_update().filter(user_id=user_id).exclude(sid=""):
+        data = SessionStore().decode(row.data) if row.data else {}
+        if not records.forget(data, devices):
+            continue
+        found = evaluate(proofs_of(records.held(data)))
+        row.acr, row.amr, row.data = found.acr, list(found.amr), SessionStore().encode(data)
+        row.save(update_fields=["acr", "amr", "data"])
+    if request is not None and isinstance(request.session, SessionStore):
+        records.forget(request.session, devices)
+        if request.session.browser_session is not None:
+            found = evaluate(proofs_of(records.held(request.session)))
+            request.session.change_row(acr=found.acr, amr=list(found.amr))
+
+
+def _found(request: HttpRequest, user: object) -> Assurance:
+    from idp.accounts import allauth as records
+    from idp.accounts.models import User
+
+    assert isinstance(user, User)
+    return evaluate(proofs_of(records.recorded(request, user)))
 
 
 def keep_after_credential_change(request: HttpRequest, user: object) -> None:

@@ -29,3 +29,5 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IDP.issuer.startswith("https://") else "http"
+# Between a right password and the session, in this order.
+SIGN_IN_STAGES = ["idp.accounts.allauth.VerifyAddressStage", "idp.mfa.stage.SecondFactorStage"]

@@ -8,6 +8,7 @@ INSTALLED_APPS = [
     "idp.interactions",
     "idp.accounts",
     "idp.sessions",
+    "idp.mfa",
     "idp.signin",
     "idp.consent",
     "idp.oidc",

@@ -13,7 +13,18 @@ if TYPE_CHECKING:
     from django.utils.functional import Promise
 
 # Pages of ours whose form can be opened again by GET; anything else restarts at the front door.
-RESTARTS = ("/login", "/signup", "/signup/verify", "/password/forgot", "/password/reset", "/account/password", "/consent", "/logout")
+RESTARTS = (
+    "/login",
+    "/login/second-factor",
+    "/account/security",
+    "/signup",
+    "/signup/verify",
+    "/password/forgot",
+    "/password/reset",
+    "/account/password",
+    "/consent",
+    "/logout",
+)
 
 
 def csrf_failure(request: HttpRequest, reason: str | Promise = "") -> HttpResponse:

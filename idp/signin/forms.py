@@ -83,6 +83,16 @@ class CodeForm(forms.Form):
         return digits
 
 
+class SecondFactorForm(forms.Form):
+    """A code from an authenticator app, or a recovery code, however it is grouped."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=40,
+        error_messages={"required": _("Enter the code."), "max_length": LONGEST},
+    )
+
+
 class EmailForm(forms.Form):
     """Whose password was forgotten."""
 

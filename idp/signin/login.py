@@ -30,7 +30,9 @@ def login(request: HttpRequest) -> HttpResponseBase:
     if continuation.is_lost:
         return HttpResponseRedirect(continuation.url)
     interaction = continuation.interaction
-    chosen = "switch" in request.GET  # the person came here on purpose: "use another account", "have an account?"
+    chosen = "switch" in request.GET or _again(
+        request, continuation
+    )  # the person came here on purpose: "use another account", "have an account?"
     if interaction is not None and interaction.ask == "create" and not chosen:
         return HttpResponseRedirect(continuation.along("/signup"))
     if request.user.is_authenticated and not chosen:
@@ -87,6 +89,8 @@ def _refusal(found: Attempt) -> str:
 
 def _first_identifier(request: HttpRequest, continuation: Continuation) -> str:
     interaction = continuation.interaction
+    if _again(request, continuation) and request.user.is_authenticated:
+        return request.user.email or ""
     if interaction is None:
         return ""
     if interaction.reauthenticate and request.user.is_authenticated and "switch" not in request.GET:
@@ -94,9 +98,15 @@ def _first_identifier(request: HttpRequest, continuation: Continuation) -> str:
     return interaction.login_hint
 
 
+def _again(request: HttpRequest, continuation: Continuation) -> bool:
+    """A page of ours wants the person to prove again who they are, before it changes how they sign in (hostile case BR-06)."""
+    return "again" in request.GET and bool(continuation.next) and request.user.is_authenticated and "switch" not in request.GET
+
+
 def _show(request: HttpRequest, continuation: Continuation, form: LoginForm, *, status: int = 200) -> HttpResponseBase:
     interaction = continuation.interaction
     again = interaction is not None and interaction.reauthenticate and request.user.is_authenticated and "switch" not in request.GET
+    again = again or _again(request, continuation)
     again = again and request.user.is_authenticated and form["login"].value() == request.user.email
     notice = after(request.GET.get("done", ""))
     return page(request, "login", continuation=continuation, form=form, again=again, notice=notice, status=status)

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from . import login, password_change, recovery, signup
+from . import login, password_change, recovery, second_factor, signup
 
 urlpatterns = [
     path("login", login.login, name="login"),
+    path("login/second-factor", second_factor.second_factor, name="second_factor"),
     path("login/disabled", login.disabled, name="account_disabled"),
     path("signup", signup.signup, name="signup"),
     path("signup/verify", signup.verify, name="verify_email"),

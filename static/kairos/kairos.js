@@ -63,6 +63,11 @@
     );
   });
 
+  every("button[data-print]", (button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => print());
+  });
+
   // An open menu closes by Escape and by a click elsewhere.
   every("details.menu", (menu) => {
     addEventListener("click", (event) => {

@@ -9,6 +9,8 @@ OWNERS = {
     "oauthlib": ["idp.oidc.dot.*"],
     "jwcrypto": ["idp.kernel.jose.*"],
     "allauth": ["idp.accounts.allauth"],
+    "django_otp": ["idp.mfa.*"],
+    "segno": ["idp.mfa.qr"],
     "celery": ["idp.celery", "idp.*.tasks", "idp.events.outbox", "idp.notifications.*", "idp.operations.*"],
     "kombu": ["idp.operations.*"],
     "redis": ["idp.kernel.redis", "idp.operations.*"],

@@ -20,7 +20,8 @@ from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
 from idp.oidc.request.authorization_request import AuthorizationRequest
 
-from .prompts import Situation, open_reason, wanted_subject
+from . import strength
+from .prompts import Situation, factor_missing, open_reason, strength_missing, wanted_subject
 
 if TYPE_CHECKING:
     from idp.sessions.models import BrowserSession
@@ -51,6 +52,11 @@ def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: In
     if reason is None and session is not None:
         return Answer(_grant(wanted, session), session.person)
     assert reason is not None
+    if reason.applies in (factor_missing, strength_missing) and session is not None:
+        wish = strength.wanted(wanted)
+        if not strength.is_within_reach(session.person, wish):
+            # Unmet Authentication Requirements 1.0: asking cannot help, this person has nothing to prove it with.
+            raise OAuthError(refusals.ACR_UNATTAINABLE, "the person holds no factor for it")
     if "none" in wanted.prompt:
         raise OAuthError(reason.refusal, reason.applies.__name__)
     if situation.proved_afresh and reason.applies.__name__ == "somebody_else":
@@ -63,8 +69,8 @@ def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: In
     else:
         interaction.now_asks(reason.ask, reauthenticate=reason.reauthenticate)
     if reason.ask == "consent" and session is not None:
-        wish = situation.wish
-        stored = {"scopes": sorted(wish.scopes), "claims": sorted(wish.claims), "resources": sorted(wish.resources)}
+        agreed = situation.wish
+        stored = {"scopes": sorted(agreed.scopes), "claims": sorted(agreed.claims), "resources": sorted(agreed.resources)}
         interaction.record(wish=stored, wish_of=str(session.person.pk))
     return AskPerson(interaction.page_url())
 
@@ -82,6 +88,7 @@ def card(client: ClientPolicy) -> ClientCard:
 
 
 def _grant(wanted: AuthorizationRequest, session: BrowserSession) -> CodeGrant:
+    acr = strength.answered(wanted, session.acr)
     hinted = wanted_subject(wanted)
     assert hinted is None or hinted == subject_for(wanted.client, session.person.pk)
     return CodeGrant(
@@ -94,6 +101,6 @@ def _grant(wanted: AuthorizationRequest, session: BrowserSession) -> CodeGrant:
         nonce=wanted.nonce,
         claims=dict(wanted.claims),
         code_challenge=wanted.code_challenge,
-        authentication=Authentication(session.authenticated_at, session.acr, tuple(session.amr), session.sid),
+        authentication=Authentication(session.authenticated_at, acr, tuple(session.amr), session.sid),
         epoch=session.epoch,
     )

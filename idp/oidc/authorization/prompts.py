@@ -15,6 +15,9 @@ from idp.oidc.claims.subject import subject_for
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import Refusal
 from idp.oidc.request.authorization_request import AuthorizationRequest
+from idp.sessions import assurance
+
+from . import strength
 
 if TYPE_CHECKING:
     from idp.sessions.models import BrowserSession
@@ -91,6 +94,26 @@ def somebody_else(s: Situation) -> bool:
     return wanted is not None and s.session is not None and wanted != subject_for(s.request.client, s.session.person.pk)
 
 
+def factor_missing(s: Situation) -> bool:
+    # OIDC Core 5.5.1.1, 3.1.2.1 (acr_values), RFC 9470 4: the session has the password, and one factor more would do.
+    return _too_weak(s) and s.session is not None and "pwd" in s.session.amr
+
+
+def strength_missing(s: Situation) -> bool:
+    # The same where the session has nothing to add a factor to: everything is proved again.
+    return _too_weak(s)
+
+
+def _too_weak(s: Situation) -> bool:
+    if s.session is None:
+        return False
+    wanted = strength.wanted(s.request)
+    if assurance.rank(s.session.acr) >= assurance.rank(wanted.acr):
+        return False
+    # A voluntary wish asks nobody for what they do not have, and never ends in an error.
+    return wanted.essential or ("none" not in s.request.prompt and strength.is_within_reach(s.session.person, wanted))
+
+
 def consent_asked(s: Situation) -> bool:
     # OIDC Core 3.1.2.1: prompt=consent.
     return "consent" in s.request.prompt and not s.outcome("consented")
@@ -116,6 +139,8 @@ REASONS: tuple[Reason, ...] = (
     Reason("login", refusals.LOGIN_REQUIRED, login_asked, reauthenticate=True),
     Reason("login", refusals.LOGIN_REQUIRED, too_long_ago, reauthenticate=True),
     Reason("login", refusals.LOGIN_REQUIRED, somebody_else, reauthenticate=True),
+    Reason("second_factor", refusals.LOGIN_REQUIRED, factor_missing),
+    Reason("login", refusals.LOGIN_REQUIRED, strength_missing, reauthenticate=True),
     Reason("consent", refusals.CONSENT_REQUIRED, consent_asked),
     Reason("consent", refusals.CONSENT_REQUIRED, not_agreed_yet),
 )

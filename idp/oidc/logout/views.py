@@ -48,7 +48,9 @@ def end_session_endpoint(request: HttpRequest) -> HttpResponse:
         return error_page.show(request, error, reference=reference)
     session = sessions.current(request)
     if session is None:
-        # 2: already signed out; a proved app still gets its browser back.
+        # 2: already signed out; a proved app still gets its browser back. A sign-in that is under way ends too (hostile case MF-06).
+        if not request.session.is_empty():
+            end_session(request)
         return _leave(request, asked.redirect_uri, asked.state, [])
     if asked.speaks_of(session):
         frames = end_session(request, client_id=asked.client.client_id if asked.client else None)

@@ -337,8 +337,8 @@ ACR_UNATTAINABLE = Refusal(
     error="unmet_authentication_requirements",
     clause="OpenID Connect Core Unmet Authentication Requirements 1.0",
     description="The required authentication context cannot be met.",
-    expected="An essential acr out of acr_values_supported.",
-    fix="Ask for an acr that discovery lists, or ask for it as voluntary.",
+    expected="An essential acr out of acr_values_supported, and a person who holds what it takes.",
+    fix="Ask for an acr that discovery lists, or ask for it as voluntary; let the person add a second factor to their account.",
 )
 
 ACCESS_DENIED = Refusal(

@@ -6,7 +6,12 @@ import inspect
 
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.auth_backends import AuthenticationBackend
-from allauth.account.internal.flows.login import get_authentication_records, perform_password_login
+from allauth.account.internal.flows.login import (
+    AUTHENTICATION_METHODS_SESSION_KEY,
+    get_authentication_records,
+    perform_password_login,
+    record_authentication,
+)
 from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import EmailAddress, Login
 from allauth.account.stages import LoginStage, LoginStageController
@@ -23,6 +28,17 @@ def test_the_pipeline():
     assert parameters(clear_login) == ["request"]
     assert parameters(get_authentication_records) == ["request", "user"]
     assert {"user", "redirect_url", "signup", "email", "email_verification", "state"} <= set(parameters(Login))
+
+
+def test_the_records():
+    assert parameters(record_authentication) == ["request", "user", "method", "extra_data"]
+    assert AUTHENTICATION_METHODS_SESSION_KEY == "account_authentication_methods"
+
+
+def test_a_stage_that_waits():
+    assert parameters(LoginStageController.enter) == ["request", "stage_key"]
+    assert parameters(LoginStage.exit) == ["self"]
+    assert isinstance(seam.Stage(LoginStageController(None, Login()), None, Login()).state, dict)
 
 
 def test_the_stages():

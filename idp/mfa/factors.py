@@ -1,0 +1,141 @@
+"""A person's factors: which there are, adding, naming and removing them. Each change with its event and its mail, in one transaction."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from django.conf import settings
+from django.db import transaction
+
+from idp import sessions
+from idp.accounts.models import User
+from idp.events import emit
+from idp.events.catalogue import FactorAdded, FactorRemoved, FactorRenamed, RecoveryCodesMade
+from idp.kernel import clock
+from idp.kernel.ids import REFERENCE_ALPHABET
+from idp.sessions import assurance
+
+from . import notices
+from .models import RecoveryCode, RecoveryCodes, TotpDevice, open_secret, recovery_digest, seal_secret, step_of
+from .verification import RECOVERY_LENGTH
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+MOST = 5  # apps per person: each is one more chance per guess
+CODES = 10
+SECRET_BYTES = 20  # RFC 4226 4: 160 bits recommended
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What an app needs to be added: `sealed` is what waits for the first code, the others are shown."""
+
+    sealed: str
+    manual_key: str
+    uri: str
+
+
+def of_person(user: User) -> list[TotpDevice]:
+    """The person's apps, oldest first."""
+    return list(TotpDevice.objects.filter(user=user, confirmed=True).order_by("pk"))
+
+
+def required(user: User) -> bool:
+    """Whether the password alone does not let this person in. A factor that guessing switched off still counts: nobody may guess it away."""
+    return TotpDevice.objects.filter(user=user, confirmed=True).exists()
+
+
+def reach(user: User) -> str:
+    """The highest acr that this person could prove now."""
+    return assurance.TWO_FACTORS if required(user) else assurance.ONE_FACTOR
+
+
+def references(user: User) -> set[str]:
+    """References of all that the person holds now."""
+    return {factor.persistent_id for model in (TotpDevice, RecoveryCodes) for factor in model.objects.filter(user=user)}
+
+
+def codes_left(user: User) -> int | None:
+    """How many recovery codes are unused; None = none were ever made."""
+    sheet = RecoveryCodes.objects.filter(user=user).first()
+    return sheet.left() if sheet is not None else None
+
+
+def begin(user: User, *, sealed: str = "") -> Enrolment:
+    """A new secret, or again the one that waits as `sealed`. Raises SealBroken when that is not this person's."""
+    secret = open_secret(user.pk, sealed) if sealed else os.urandom(SECRET_BYTES)
+    key = base64.b32encode(secret).decode()
+    brand = settings.IDP.brand_name.replace(":", " ")
+    label = quote(f"{brand}:{user.email or user.pk}")
+    query = urlencode({"secret": key, "issuer": brand, "algorithm": "SHA1", "digits": 6, "period": 30}, quote_via=quote)
+    manual_key = " ".join(key[start : start + 4] for start in range(0, len(key), 4))
+    return Enrolment(sealed or seal_secret(user.pk, secret), manual_key, f"otpauth://totp/{label}?{query}")
+
+
+def add(user: User, *, sealed: str, code: str, name: str) -> TotpDevice | None:
+    """The app showed the right code: it is a factor from now on, and that code is spent. None = wrong code, or too many apps."""
+    if len(code) != 6 or not code.isascii() or not code.isdigit():
+        return None
+    found = step_of(open_secret(user.pk, sealed), code)
+    if found is None:
+        return None
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # one change of one person's factors at a time
+        if TotpDevice.objects.filter(user=user).count() >= MOST:
+            return None
+        device = TotpDevice(user=user, name=name, sealed_secret=sealed, last_step=found[0], drift=found[1], last_used_at=clock.now())
+        device.save(force_insert=True)
+        emit(FactorAdded(kind=device.kind, factor=device.persistent_id), person=user.pk)
+        notices.tell(user, "added", kind=device.kind, named=name)
+    return device
+
+
+def rename(user: User, device: TotpDevice, name: str) -> None:
+    """Another name, for the person's eyes only."""
+    with transaction.atomic():
+        if TotpDevice.objects.filter(pk=device.pk, user=user).update(name=name):
+            emit(FactorRenamed(kind=device.kind, factor=device.persistent_id), person=user.pk)
+
+
+def remove(user: User, device: TotpDevice, *, request: HttpRequest) -> bool:
+    """It does not work any more, and sessions that stood on it lose what it gave (hostile case MF-11). False = it was gone.
+
+    Without a factor recovery codes stand for nothing: the last one takes them along.
+    """
+    with transaction.atomic():
+        ref = device.persistent_id
+        if not TotpDevice.objects.filter(pk=device.pk, user=user).delete()[0]:
+            return False
+        gone = [ref]
+        if not required(user):
+            gone += [sheet.persistent_id for sheet in RecoveryCodes.objects.filter(user=user)]
+            RecoveryCodes.objects.filter(user=user).delete()
+        sessions.forget_factors(user.pk, gone, request=request)
+        emit(FactorRemoved(kind=device.kind, factor=ref), person=user.pk)
+        notices.tell(user, "removed", kind=device.kind, named=device.name)
+    return True
+
+
+def make_codes(user: User, *, request: HttpRequest) -> list[str]:
+    """Ten new recovery codes, to be shown once; former ones end."""
+    codes = ["".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(RECOVERY_LENGTH)) for _ in range(CODES)]
+    while any(code.isdigit() for code in codes):  # it would be taken for something else when typed in parts
+        codes = ["".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(RECOVERY_LENGTH)) for _ in range(CODES)]
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)
+        former = [sheet.persistent_id for sheet in RecoveryCodes.objects.filter(user=user)]
+        RecoveryCodes.objects.filter(user=user).delete()
+        if former:
+            sessions.forget_factors(user.pk, former, request=request)
+        sheet = RecoveryCodes(user=user, name="")
+        sheet.save(force_insert=True)
+        RecoveryCode.objects.bulk_create(RecoveryCode(sheet=sheet, digest=recovery_digest(user.pk, code)) for code in codes)
+        emit(RecoveryCodesMade(count=len(codes)), person=user.pk)
+        notices.tell(user, "codes_made")
+    return [f"{code[:5]}-{code[5:]}" for code in codes]

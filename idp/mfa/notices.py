@@ -1,0 +1,45 @@
+"""Every change of how somebody signs in is told to them by mail (ASVS 6.3.7, hostile case WK-17)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from idp.accounts import mail
+
+if TYPE_CHECKING:
+    from idp.accounts.models import User
+
+What = Literal["added", "removed", "disabled", "guessed", "codes_made", "code_used"]
+
+
+def tell(user: User, what: What, *, kind: str = "recovery", named: str = "", left: int = 0) -> None:
+    """Mail the owner, in the caller's transaction."""
+    if user.email:
+        mail.send(to=user.email, template="sign_in_changed", what=sentence(what, kind=kind, named=named, left=left))
+
+
+def sentence(what: What, *, kind: str, named: str, left: int) -> str:
+    """What happened, in one sentence. `named` is the name that the person gave the factor."""
+    thing = kind_words(kind) + (f" “{named}”" if named else "")
+    if what == "code_used":
+        text = ngettext(
+            "Somebody signed in with a recovery code. %(count)d code is left.",
+            "Somebody signed in with a recovery code. %(count)d codes are left.",
+            left,
+        )
+        return text % {"count": left}
+    return {
+        "added": _("This was added to your account, as a way to confirm that it is you: %(thing)s."),
+        "removed": _("This does not work any more to sign in to your account: %(thing)s."),
+        "disabled": _("After a hundred wrong codes in a row this was switched off, until you sign in with another way: %(thing)s."),
+        "guessed": _("Somebody who knows your password entered five wrong codes in a row. For 15 minutes this is not accepted: %(thing)s."),
+        "codes_made": _("New recovery codes were made for your account. Former ones do not work any more."),
+    }[what] % {"thing": thing}
+
+
+def kind_words(kind: str) -> str:
+    """What a kind of factor is called."""
+    return {"totp": _("authenticator app"), "recovery": _("recovery codes")}[kind]

@@ -1,0 +1,44 @@
+"""More than the sign-in had proved: for the app that asks for it, and before a change of one's own factors."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from idp import sessions
+from idp.accounts import allauth as seam
+from idp.events import emit
+from idp.events.catalogue import SignInSteppedUp
+from idp.kernel import clock
+from idp.sessions import assurance
+
+from . import factors
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from idp.accounts.models import User
+
+    from .models import Factor
+
+FRESH = timedelta(minutes=5)  # hostile case BR-06
+
+
+def prove(request: HttpRequest, user: User, factor: Factor, *, client_id: str | None = None) -> None:
+    """Somebody who is signed in proved one more factor: their session says so from now on."""
+    if factor.user_id != user.pk:
+        raise PermissionError("a factor of somebody else")
+    # What a factor that is gone had proved counts for nothing (MF-11), whatever an older tab wrote back into the session.
+    held = {str(entry.get("device", "")) for entry in seam.recorded(request, user)} - {""}
+    seam.forget(request.session, held - factors.references(user))
+    seam.record(request, user, factor.kind, device=factor.persistent_id)
+    found = sessions.step_up(request, user)
+    emit(SignInSteppedUp(amr=found.amr, client_id=client_id), person=user.pk)
+
+
+def is_fresh(request: HttpRequest, user: User) -> bool:
+    """Whether the person may change how they sign in: proved within five minutes, with a second factor where there is one (MF-07)."""
+    session = sessions.current(request)
+    if session is None or clock.now() - session.authenticated_at > FRESH:
+        return False
+    return assurance.rank(session.acr) >= min(assurance.rank(assurance.TWO_FACTORS), assurance.rank(factors.reach(user)))
