@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from idp.kernel import generations
 from tests.support.browser import encoded
+from tests.support.clauses import clause
 
 # Whatever is not a statement of ours: transaction control is counted apart.
 CONTROL = re.compile(r"(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)", re.IGNORECASE)
@@ -159,8 +160,9 @@ def test_the_engines_tables_stay_empty(shop, ada, browser):
             assert cursor.fetchone() == (0,), table
 
 
+@clause("CO-06", "RF-13")
 def test_no_secret_is_stored_in_clear(shop, ada, browser):
-    """Hostile cases CO-06 and RF-13: nothing in any table is a code, a token, a verifier, a secret or a cookie."""
+    """Nothing in any table is a code, a token, a verifier, a secret or a cookie."""
     code = shop.code(browser, scope="openid offline_access")
     tokens = shop.redeem(code).json()
     shop.redeem("x" * 43)  # a refusal is recorded too

@@ -30,6 +30,7 @@ INTO_THE_PAGE = [
 
 
 @pytest.mark.parametrize(("given", "code"), INTO_THE_PAGE)
+@clause("AR-10", "AR-23", "RU-16")
 def test_without_a_proved_app_nobody_is_sent_anywhere(shop, browser, given, code):
     refused.page(shop.ask(browser, **given), code, status=413 if code == "request-too-large" else 400)
 
@@ -62,6 +63,7 @@ BACK_TO_THE_APP = [
 
 
 @pytest.mark.parametrize(("given", "error"), BACK_TO_THE_APP)
+@clause("AR-02", "AR-10")
 def test_with_a_proved_app_the_app_hears_the_error(shop, browser, given, error):
     answer = shop.ask(browser, **given)
     state = None if isinstance(given.get("state"), list) else shop.last.state

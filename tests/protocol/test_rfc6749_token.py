@@ -46,6 +46,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("given", "error"), SHAPES)
+@clause("TK-08", "PX-04")
 def test_malformed_and_unknown(shop, given, error):
     form = {"grant_type": "authorization_code", "code": "y" * 43, "redirect_uri": CALLBACK, "code_verifier": "z" * 43, **given}
     refused.as_json(shop.call("/token", form), error)
@@ -114,6 +115,7 @@ AUTHENTICATION = [
 
 @pytest.mark.parametrize("path", ["/token", "/introspect", "/revoke"])
 @pytest.mark.parametrize(("registered", "body", "password", "error", "status"), AUTHENTICATION)
+@clause("CA-05", "CA-06")
 def test_exactly_the_registered_method(world, path, registered, body, password, error, status):
     app = world.app("Robot", type="service", token_endpoint_auth_method=registered)
     known = {"{id}": app.client_id, "{s}": app.secret}

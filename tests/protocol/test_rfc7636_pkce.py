@@ -26,6 +26,7 @@ CHALLENGES = [
 
 @pytest.mark.parametrize("type_", ["web", "spa", "native"])
 @pytest.mark.parametrize(("given", "code"), CHALLENGES)
+@clause("PK-01", "PK-02", "PK-04")
 def test_the_challenge(world, browser, type_, given, code):
     app = world.app(type=type_)
     refused.redirect(app.ask(browser, **given), "invalid_request", to=CALLBACK, state=app.last.state, issuer=app.issuer, code=code)
