@@ -237,7 +237,10 @@ def delete_expired(limit: int = 500) -> int:
     from idp.kernel.clock import now
 
     edge = now() - timedelta(days=1)
-    return db.change(
-        "DELETE FROM oidc_token_family WHERE id IN (SELECT id FROM oidc_token_family WHERE expires_at < %s OR revoked_at < %s LIMIT %s)",
-        [edge, edge, limit],
+    # Two statements, each along an index.
+    return sum(
+        db.change(
+            f"DELETE FROM oidc_token_family WHERE id IN (SELECT id FROM oidc_token_family WHERE {column} < %s LIMIT %s)", [edge, limit]
+        )
+        for column in ("expires_at", "revoked_at")
     )

@@ -13,7 +13,7 @@ from .client import Client
 class AuthorizationCode(models.Model):
     """What a code stands for. The code itself is never stored, only its SHA-256 (RFC 6749 10.5).
 
-    The row stays until its tokens' family ends, so that a replay finds what to revoke (RFC 6749 4.1.2).
+    The row stays for a day after it expired, so that a replay finds what to revoke (RFC 6749 4.1.2).
     """
 
     digest = models.BinaryField(primary_key=True, max_length=32)

@@ -44,7 +44,7 @@ class TokenFamily(models.Model):
     created_at = models.DateTimeField(default=now)
     last_used_at = models.DateTimeField(default=now)
     expires_at = models.DateTimeField(db_index=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     class Meta:
         db_table = "oidc_token_family"
