@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from idp.accounts.models import User
 
 CALLBACK = "https://shop.example/cb"
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 _django = None
 _keys: list[dict[str, Any]] = []
 
@@ -76,6 +78,9 @@ def signing_keys(db: None) -> None:
     record._bucket._level = record.BURST  # every refusal of a test is kept, however many the tests before it made
     if not _keys:
         rotation.ensure()
+        # Long active, whatever the clock of the test that happens to come first says.
+        SigningKey.objects.update(created_at=LONG_AGO, activates_at=LONG_AGO)
+        generations.bump(ring.GENERATION)
         _keys.extend(dict(values) for values in SigningKey.objects.values())
         return
     SigningKey.objects.all().delete()
