@@ -14,7 +14,7 @@ from idp.oidc.protocol.refusals import CATALOGUE
 
 from .lists import ChoiceFilter, PeriodFilter, RecordAdmin, identifier, moment
 
-ENDPOINTS = ("authorize", "token", "userinfo", "introspect", "revoke", "logout")
+ENDPOINTS = ("authorize", "token", "userinfo", "introspect", "revoke", "register", "logout")
 
 
 class CodeFilter(ChoiceFilter):
