@@ -52,7 +52,16 @@ def test_state_only_if_sent_and_appended_properly(shop, browser, hint):
 
 
 @pytest.mark.parametrize(
-    "parameters", [{}, {"state": "x"}, {"client_id": "{id}"}, {"logout_hint": "ada"}, {"post_logout_redirect_uri": BACK}], ids=str
+    "parameters",
+    [
+        {},
+        {"state": "x"},
+        {"client_id": "{id}"},
+        {"logout_hint": "ada"},
+        {"post_logout_redirect_uri": BACK},
+        {"client_id": "{id}", "post_logout_redirect_uri": BACK, "state": "x"},
+    ],
+    ids=str,
 )
 @clause("RP-Initiated Logout 2", "hostile case BR-04")
 def test_without_a_hint_the_person_is_asked(shop, browser, hint, parameters):
