@@ -46,7 +46,9 @@ class Environment(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr(""), description="`postgresql://user:password@host:5432/name`; empty = SQLite in `IDP_DATA_DIR`."
     )
-    database_pool_size: int = Field(8, ge=1, le=200, description="Threads of one web process; each keeps a PostgreSQL connection of its own.")
+    database_pool_size: int = Field(
+        8, ge=1, le=200, description="Threads of one web process; each keeps a PostgreSQL connection of its own."
+    )
     redis_url: SecretStr = Field(
         SecretStr(""), description="`redis://host:6379/0`; empty = embedded: cache and Celery broker inside the process."
     )
