@@ -24,7 +24,7 @@ def test_a_relying_party_that_caches_never_meets_an_unknown_key(world):
     """It reads the key set once per cache time, and verifies each token until its last second."""
     service = world.app("Robot", type="service")
     with time_machine.travel("2027-01-01T12:00:00Z", tick=False) as clock:
-        cached, read_at, tokens, kids = None, None, [], set()
+        cached, read_at, tokens, kids = None, 0, [], set()
         for step in range(60):
             if step == 5:
                 rotation.rotate("ES256")
