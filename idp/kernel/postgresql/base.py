@@ -98,14 +98,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         assert connection is not None
         with self.wrap_database_errors:
             pgconn = connection.pgconn
-            begins = not connection.autocommit and pgconn.transaction_status == TransactionStatus.IDLE
+            # Only calls that let other threads run while they wait: libpq's get_result, which pipelining would need, does not, and
+            # a thread that waits for a row lock would stop the one that holds it.
+            if not connection.autocommit and pgconn.transaction_status == TransactionStatus.IDLE:
+                _check(pgconn, pgconn.exec_(b"BEGIN"))
             statement = _numbered(sql)
             written = [_written(value) for value in parameters]
             values, formats = [value for value, _ in written], [form for _, form in written]
             name = self._prepared(connection, statement) if self.prepares else b""
-            if begins:
-                result = _begin_and(pgconn, statement, name, values, formats)
-            elif name:
+            if name:
                 result = pgconn.exec_prepared(name, values, formats, BINARY)
             else:
                 result = pgconn.exec_params(statement, values, None, formats, BINARY)
@@ -160,32 +161,6 @@ def _check(pgconn: Any, result: Any) -> None:
     if pgconn.status == ConnStatus.BAD:
         raise psycopg.OperationalError("the connection to the database is lost")
     raise error_from_result(result)
-
-
-def _begin_and(pgconn: Any, statement: bytes, name: bytes, values: list[bytes | None], formats: list[int]) -> Any:
-    """BEGIN and the first statement of the transaction in one round trip; the result of the statement, or of what failed."""
-    pgconn.enter_pipeline_mode()
-    try:
-        pgconn.send_query_params(b"BEGIN", None)
-        if name:
-            pgconn.send_query_prepared(name, values, formats, BINARY)
-        else:
-            pgconn.send_query_params(statement, values, None, formats, BINARY)
-        pgconn.pipeline_sync()
-        results = []
-        while pgconn.status == ConnStatus.OK:
-            result = pgconn.get_result()
-            if result is None:
-                continue  # the end of one statement's results
-            if result.status == ExecStatus.PIPELINE_SYNC:
-                break
-            results.append(result)
-        if pgconn.status != ConnStatus.OK or not results:
-            raise psycopg.OperationalError("the connection to the database is lost")
-    finally:
-        if pgconn.status == ConnStatus.OK:
-            pgconn.exit_pipeline_mode()
-    return results[0] if results[0].status not in DONE else results[-1]
 
 
 def _rows(result: Any) -> list[tuple[Any, ...]]:
