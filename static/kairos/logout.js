@@ -1,21 +1,23 @@
 // Front-channel logout: go on when every frame has answered, or after three seconds.
-(() => {
-  const onward = document.getElementById("logout-continue");
-  const frames = [...document.querySelectorAll("iframe[data-logout]")];
-  let open = frames.length;
-  let gone = false;
-  const go = () => {
+// Plain ECMAScript 5: this page has to lead on in any browser that runs scripts at all.
+(function () {
+  "use strict";
+  var onward = document.getElementById("logout-continue");
+  var frames = document.querySelectorAll("iframe[data-logout]");
+  var open = frames.length;
+  var gone = false;
+  function go() {
     if (gone) return;
     gone = true;
-    location.replace(onward.href);
-  };
-  const answered = () => {
+    window.location.replace(onward.href);
+  }
+  function answered() {
     open -= 1;
     if (open <= 0) go();
-  };
-  for (const frame of frames) {
-    frame.addEventListener("load", answered);
-    frame.addEventListener("error", answered);
   }
-  setTimeout(go, 3000);
+  for (var index = 0; index < frames.length; index += 1) {
+    frames[index].addEventListener("load", answered);
+    frames[index].addEventListener("error", answered);
+  }
+  window.setTimeout(go, 3000);
 })();

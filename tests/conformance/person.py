@@ -5,6 +5,7 @@ Opens what a module asks for in Chromium, signs in, allows and signs out like an
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -47,10 +48,15 @@ class Person:
 
 @contextmanager
 def person(*, login: str, password: str) -> Iterator[Person]:
-    """A person with a fresh browser profile that trusts any certificate."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    """A person with a fresh browser profile that trusts any certificate.
+
+    A profile on disk, not a private window: those keep cookies from framed pages of other sites, which session management is about.
+    """
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=CHROMIUM, args=list(FLAGS), ignore_https_errors=True
+        )
         try:
-            yield Person(browser.new_context(ignore_https_errors=True).new_page(), login=login, password=password)
+            yield Person(context.new_page(), login=login, password=password)
         finally:
-            browser.close()
+            context.close()
