@@ -5,9 +5,11 @@ Opens what a module asks for in Chromium, signs in, allows and signs out like an
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -50,9 +52,13 @@ class Person:
 def person(*, login: str, password: str) -> Iterator[Person]:
     """A person with a fresh browser profile that trusts any certificate.
 
-    A profile on disk, not a private window: those keep cookies from framed pages of other sites, which session management is about.
+    Its profile lets framed pages of other sites read their cookies, which session management is about and browsers no longer do by
+    themselves.
     """
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
+        preferences = Path(profile) / "Default" / "Preferences"
+        preferences.parent.mkdir()
+        preferences.write_text(json.dumps({"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}), encoding="utf-8")
         context = playwright.chromium.launch_persistent_context(
             profile, executable_path=CHROMIUM, args=list(FLAGS), ignore_https_errors=True
         )
