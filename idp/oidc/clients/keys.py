@@ -30,7 +30,7 @@ class _Fetched:
 
 
 _lock = threading.Lock()
-_fetched: dict[str, _Fetched] = {}
+_fetched: dict[tuple[int, str], _Fetched] = {}  # by client: two clients may share an address, never a limit
 
 
 def verify(client: ClientPolicy, token: str, *, algorithms: tuple[str, ...]) -> dict[str, Any]:
@@ -60,7 +60,8 @@ def encryption_key(client: ClientPolicy, alg: str) -> dict[str, Any]:
 def _with_refetch(client: ClientPolicy, use: Callable[[Keys], T]) -> T:
     if not client.jwks_uri:
         return use(client.jwks)
-    known = _fetched.get(client.jwks_uri)
+    key = (client.pk, client.jwks_uri)
+    known = _fetched.get(key)
     moment = time.monotonic()
     if known is not None and moment - known.at < KEEP_SECONDS:
         try:
@@ -68,16 +69,16 @@ def _with_refetch(client: ClientPolicy, use: Callable[[Keys], T]) -> T:
         except jose.TokenRefused:
             if moment - known.at < REFETCH_SECONDS:
                 raise
-    return use(_fetch(client.jwks_uri, known))
+    return use(_fetch(key, known))
 
 
-def _fetch(uri: str, known: _Fetched | None) -> Keys:
+def _fetch(key: tuple[int, str], known: _Fetched | None) -> Keys:
     with _lock:
-        current = _fetched.get(uri)
+        current = _fetched.get(key)
         if current is not known and current is not None:
             return current.keys  # another thread was faster
         try:
-            answer = outbound.fetch(uri)
+            answer = outbound.fetch(key[1])
             if answer.status != 200:
                 raise ValueError("not 200")
             found = json.loads(answer.body)["keys"]
@@ -86,5 +87,5 @@ def _fetch(uri: str, known: _Fetched | None) -> Keys:
             keys = () if known is None else known.keys
         if len(_fetched) > 1000:
             _fetched.clear()
-        _fetched[uri] = _Fetched(keys, time.monotonic())
+        _fetched[key] = _Fetched(keys, time.monotonic())
         return keys
