@@ -196,6 +196,14 @@ class FactorDisabled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactorsReset(Event):
+    """The operator removed all factors of a person, `count` of them, and ended their sessions and refresh tokens."""
+
+    name: ClassVar[str] = "factor.all_reset"
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryCodesMade(Event):
     """A person made `count` new recovery codes; former ones ended."""
 

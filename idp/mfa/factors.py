@@ -13,9 +13,10 @@ from django.conf import settings
 from django.db import transaction
 
 from idp import sessions
+from idp.accounts import people
 from idp.accounts.models import User
 from idp.events import emit
-from idp.events.catalogue import FactorAdded, FactorRemoved, FactorRenamed, RecoveryCodesMade
+from idp.events.catalogue import FactorAdded, FactorRemoved, FactorRenamed, FactorsReset, RecoveryCodesMade
 from idp.kernel import clock
 from idp.kernel.ids import REFERENCE_ALPHABET
 from idp.sessions import assurance
@@ -139,3 +140,17 @@ def make_codes(user: User, *, request: HttpRequest) -> list[str]:
         emit(RecoveryCodesMade(count=len(codes)), person=user.pk)
         notices.tell(user, "codes_made")
     return [f"{code[:5]}-{code[5:]}" for code in codes]
+
+
+def reset(user: User) -> None:
+    """The operator takes all factors away from somebody who lost them. Every session and refresh token ends, and the person is told."""
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)
+        removed = sum(1 for _ref in references(user))
+        if not removed:
+            return
+        for model in (TotpDevice, RecoveryCodes):
+            model.objects.filter(user=user).delete()
+        people.sign_out_everywhere(user)
+        emit(FactorsReset(count=removed), person=user.pk)
+        notices.tell(user, "reset")
