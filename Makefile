@@ -5,8 +5,8 @@ SHELL = /bin/sh
 
 PY = .venv/bin/python
 # conformance: the running suite's address and the plan's name (see tests/conformance/README.md)
-SUITE = https://localhost:8443
-PLAN = oidcc-config-certification-test-plan
+SUITE = https://suite.test:8443
+PLAN = basic
 
 .PHONY: help run env test test-quick lint types architecture format check bench bench-peers conformance lock docs clean
 
