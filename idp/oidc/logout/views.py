@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import quote
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from idp import sessions
 from idp.interactions.middleware import form_target
@@ -80,9 +80,11 @@ def _ask(request: HttpRequest, asked: LogoutRequest) -> HttpResponse:
     return response
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest) -> HttpResponse:
     """The person's own decision, protected against other sites; what was asked comes back signed."""
+    if request.method != "POST":
+        return HttpResponseRedirect("/logout")  # a reloaded or bookmarked address asks again
     kept: dict[str, Any] = {}
     try:
         kept = signing.loads(request.POST.get("kept", ""), salt=_SALT, max_age=3600)
