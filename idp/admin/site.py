@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import SuspiciousOperation
@@ -12,6 +15,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from idp.mfa import factors, step_up
 
 from . import overview
 
@@ -31,6 +36,14 @@ _SECTIONS: tuple[tuple[_StrPromise, str], ...] = (
 )
 
 
+def _second_step_first(request: HttpRequest) -> HttpResponseBase:
+    """Whoever has a second step proves it; whoever has none sets one up, and comes back."""
+    if factors.required(request.user):  # type: ignore[arg-type]  # nobody anonymous comes here
+        return HttpResponseRedirect(f"/login?{urlencode({'again': '1', 'next': request.path})}")
+    messages.warning(request, _("The staff console needs a second step. Set one up here, then open the console again."))
+    return HttpResponseRedirect("/account/security")
+
+
 class StaffSite(AdminSite):
     """Django's admin without its sign-in pages; to whoever is signed in and no staff, nothing is here."""
 
@@ -46,6 +59,8 @@ class StaffSite(AdminSite):
                 return redirect_to_login(request.get_full_path(), "/login")
             if not self.has_permission(request):
                 raise Http404  # hostile case OP-01: not even a hint
+            if settings.IDP.staff_needs_second_step and not step_up.has_two_factors(request):
+                return _second_step_first(request)
             # PostgreSQL stores no NUL and says so with an error; in an address it is never honest (IN-14).
             if "\x00" in request.path or any("\x00" in name + "".join(request.GET.getlist(name)) for name in request.GET):
                 raise SuspiciousOperation("NUL in the address")

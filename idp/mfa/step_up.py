@@ -36,6 +36,12 @@ def prove(request: HttpRequest, user: User, factor: Factor, *, client_id: str | 
     emit(SignInSteppedUp(amr=found.amr, client_id=client_id), person=user.pk)
 
 
+def has_two_factors(request: HttpRequest) -> bool:
+    """Whether the session of this browser stands on two kinds of proof."""
+    session = sessions.current(request)
+    return session is not None and assurance.rank(session.acr) >= assurance.rank(assurance.TWO_FACTORS)
+
+
 def is_fresh(request: HttpRequest, user: User) -> bool:
     """Whether the person may change how they sign in: proved within five minutes, with a second factor where there is one (MF-07)."""
     session = sessions.current(request)

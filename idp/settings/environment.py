@@ -73,6 +73,9 @@ class Environment(BaseSettings):
     terms_url: str = Field("", description="Address of your terms, linked in the footer.")
     help_url: str = Field("", description="Address of your help page, linked in the footer.")
     signup: Literal["open", "closed"] = Field("open", description="Who may create an account.")
+    staff_second_step: Literal["", "required", "optional"] = Field(
+        "", description="Whether the staff console wants a second step; empty: `required` in production, `optional` in development."
+    )
     registration: Literal["closed", "token", "open"] = Field(
         "closed", description="Who may register clients by RFC 7591: nobody, holders of an initial access token, or everybody."
     )
@@ -119,6 +122,11 @@ class Environment(BaseSettings):
     @property
     def development(self) -> bool:
         return self.env == "development"
+
+    @property
+    def staff_needs_second_step(self) -> bool:
+        """Whether the password alone does not open the staff console."""
+        return (self.staff_second_step or ("optional" if self.development else "required")) == "required"
 
     @property
     def embedded(self) -> bool:
