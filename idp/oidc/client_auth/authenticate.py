@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ METHODS: dict[str, Method] = {
 }
 ASSERTION_METHODS = ("client_secret_jwt", "private_key_jwt")
 FAILURES, PER_SECONDS = 30, 60
+MOST_BLOCKED = 10_000
 BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="token", charset="UTF-8"'}
 
 
@@ -67,6 +69,7 @@ def authenticate(request: BackChannelRequest, *, public_allowed: bool = True) ->
         if not public_allowed:
             raise _unauthorized(request, refusals.CLIENT_AUTH_MISSING, "public client")
         return policy
+    _refuse_blocked(request, presented)
     if not METHODS[presented.method].prove(policy, presented, request):
         raise _failed(request, presented, "wrong secret or assertion")
     return policy
@@ -74,12 +77,35 @@ def authenticate(request: BackChannelRequest, *, public_allowed: bool = True) ->
 
 def _failed(request: BackChannelRequest, presented: Presented, detail: str, refusal: Refusal = refusals.CLIENT_AUTH_FAILED) -> OAuthError:
     # RFC 6749 10.10: guessing is slowed per client and address, so that nobody can lock the client itself out.
-    verdict = limits.hit("client_auth", f"{presented.client_id[:255]}|{request.ip}", limit=FAILURES, seconds=PER_SECONDS)
+    verdict = limits.hit("client_auth", _guesser(request, presented), limit=FAILURES, seconds=PER_SECONDS)
     if not verdict.allowed:
-        error = OAuthError(refusals.CLIENT_THROTTLED, detail)
-        error.headers["Retry-After"] = str(verdict.retry_after)
-        return error
+        if len(_blocked) >= MOST_BLOCKED:
+            _blocked.clear()
+        _blocked[_guesser(request, presented)] = time.monotonic() + verdict.retry_after
+        return _throttled(detail, verdict.retry_after)
     return _unauthorized(request, refusal, detail)
+
+
+# Whoever is over the limit, until when: their next guesses are not even looked at. Empty while nobody guesses, so that a request
+# that succeeds costs neither SQL nor a look-up; the limit itself is counted in the database.
+_blocked: dict[str, float] = {}
+
+
+def _guesser(request: BackChannelRequest, presented: Presented) -> str:
+    return f"{presented.client_id[:255]}|{request.ip}"
+
+
+def _refuse_blocked(request: BackChannelRequest, presented: Presented) -> None:
+    until = _blocked.get(_guesser(request, presented)) if _blocked else None
+    if until is not None:
+        left = until - time.monotonic()
+        if left > 0:
+            raise _throttled("over the limit", int(left) + 1)
+        _blocked.pop(_guesser(request, presented), None)
+
+
+def _throttled(detail: str, seconds: int) -> OAuthError:
+    return OAuthError(refusals.CLIENT_THROTTLED, detail, {"Retry-After": str(seconds)})
 
 
 def _unauthorized(request: BackChannelRequest, refusal: Refusal, detail: str) -> OAuthError:
