@@ -42,19 +42,7 @@ def members(wanted: AuthorizationRequest, grant: CodeGrant, user: User, *, now: 
 
 def _family(wanted: AuthorizationRequest, grant: CodeGrant, user: User, *, now: datetime) -> uuid.UUID:
     family_id = uuid.uuid4()
-    families.start(
-        family_id=family_id,
-        client_pk=grant.client_pk,
-        user_id=user.pk,
-        scopes=grant.scopes,
-        resources=grant.resources,
-        nonce=grant.nonce,
-        claims=grant.claims,
-        authentication=grant.authentication,
-        epoch=grant.epoch,
-        refreshable=False,
-        now=now,
-    )
+    families.start(grant, family_id=family_id, refreshable=False, now=now)
     scope = " ".join(grant.scopes)
     emit(catalogue.TokensIssued(client_id=wanted.client.client_id, grant_type="implicit", scope=scope), person=user.pk)
     return family_id

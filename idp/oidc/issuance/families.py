@@ -21,6 +21,7 @@ from idp.kernel import db
 from idp.kernel.ids import digest, secret_token
 
 from .authorization import Authentication
+from .codes import CodeGrant
 
 LONGER_THAN_ACCESS_TOKENS = 2 * 3600
 LINEAGE_CHARACTERS, TOKEN_CHARACTERS = 22, 65  # 128 bits that name the family, 256 bits that change
@@ -116,47 +117,34 @@ def by_refresh_token(token: str) -> Family | None:
     return _read(db.row(_SELECT + "f.lineage_digest = %s", [digest(token[:LINEAGE_CHARACTERS])]))
 
 
-def start(
-    *,
-    family_id: UUID,
-    client_pk: int,
-    user_id: UUID,
-    scopes: tuple[str, ...],
-    resources: tuple[str, ...],
-    nonce: str,
-    claims: dict[str, Any],
-    authentication: Authentication,
-    epoch: int,
-    refreshable: bool,
-    now: datetime,
-) -> str | None:
+def start(grant: CodeGrant, *, family_id: UUID, refreshable: bool, now: datetime) -> str | None:
     """Open a family; returns its first refresh token when `refreshable`. One INSERT."""
     lineage = secret_token(16)
     token = lineage + secret_token(32) if refreshable else None
     expires_at = now + timedelta(seconds=settings.IDP.refresh_token_absolute_seconds if refreshable else LONGER_THAN_ACCESS_TOKENS)
-    if refreshable and "offline_access" not in scopes:
+    if refreshable and "offline_access" not in grant.scopes:
         # OIDC Core 11: only offline_access outlives the session, which ends this long after the person authenticated.
-        expires_at = min(expires_at, authentication.auth_time + timedelta(seconds=settings.IDP.session_absolute_seconds))
+        expires_at = min(expires_at, grant.authentication.auth_time + timedelta(seconds=settings.IDP.session_absolute_seconds))
     db.change(
         f"INSERT INTO oidc_token_family ({_COLUMNS}, user_id, lineage_digest, generation, created_at)"  # noqa: S608 - constants only
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, NULL, NULL, %s, %s, NULL, %s, %s, 0, %s)",
         [
             family_id,
-            client_pk,
-            " ".join(scopes),
-            list(resources),
-            nonce,
-            claims,
-            authentication.auth_time,
-            authentication.acr,
-            list(authentication.amr),
-            authentication.sid,
-            epoch,
-            "offline_access" in scopes,
+            grant.client_pk,
+            " ".join(grant.scopes),
+            list(grant.resources),
+            grant.nonce,
+            grant.claims,
+            grant.authentication.auth_time,
+            grant.authentication.acr,
+            list(grant.authentication.amr),
+            grant.authentication.sid,
+            grant.epoch,
+            "offline_access" in grant.scopes,
             None if token is None else digest(token),
             now,
             expires_at,
-            user_id,
+            grant.user_id,
             None if token is None else digest(lineage),
             now,
         ],

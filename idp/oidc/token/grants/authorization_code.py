@@ -42,19 +42,7 @@ def redeem(context: GrantContext) -> Authorization:
     if user is None or reason is not None:
         raise OAuthError(refusals.PERSON_REFUSED, str(reason))
     targets = audience(client, granted=granted.resources, requested=context.request.resources, openid="openid" in granted.scopes)
-    refresh_token = families.start(
-        family_id=family_id,
-        client_pk=client.pk,
-        user_id=user.pk,
-        scopes=granted.scopes,
-        resources=granted.resources,
-        nonce=granted.nonce,
-        claims=granted.claims,
-        authentication=granted.authentication,
-        epoch=granted.epoch,
-        refreshable="refresh_token" in client.grant_types,
-        now=now,
-    )
+    refresh_token = families.start(granted, family_id=family_id, refreshable="refresh_token" in client.grant_types, now=now)
     scope = " ".join(granted.scopes)
     emit(catalogue.TokensIssued(client_id=client.client_id, grant_type="authorization_code", scope=scope), person=user.pk)
     return Authorization(
