@@ -25,6 +25,8 @@ def standard_claims(user: User) -> dict[str, object]:
     if user.email:
         told["email"] = user.email
         told["email_verified"] = user.email_verified
+    if user.phone:
+        told["phone_number"], told["phone_number_verified"] = user.phone, user.phone_verified
     if "phone_number" not in told:
         told.pop("phone_number_verified", None)
     told["updated_at"] = int(user.updated_at.timestamp())

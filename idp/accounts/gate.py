@@ -21,7 +21,7 @@ def refusal(user: User, *, epoch: int | None = None) -> Refusal | None:
     """
     if not user.is_active:
         return "disabled"
-    if user.email and not user.email_verified:
+    if (user.email or user.phone) and not (user.email_verified or user.phone_verified):
         return "unverified"
     if epoch is not None and epoch != user.credential_epoch:
         return "stale"

@@ -11,7 +11,7 @@ from idp.kernel import db
 
 from .models import User
 
-COLUMNS = ("id", "email", "email_verified_at", "is_active", "credential_epoch", "claims", "updated_at")
+COLUMNS = ("id", "email", "email_verified_at", "phone", "phone_verified_at", "is_active", "credential_epoch", "claims", "updated_at")
 
 
 def person(user_id: UUID) -> User | None:
@@ -22,11 +22,13 @@ def person(user_id: UUID) -> User | None:
 
 def from_row(row: Sequence[Any]) -> User:
     """A `User` from the values of `COLUMNS`, for statements that join the table themselves."""
-    user_id, email, verified_at, is_active, epoch, claims, updated_at = row
+    user_id, email, verified_at, phone, phone_verified_at, is_active, epoch, claims, updated_at = row
     values = {
         "id": db.as_uuid(user_id),
         "email": email,
         "email_verified_at": None if verified_at is None else db.as_time(verified_at),
+        "phone": phone,
+        "phone_verified_at": None if phone_verified_at is None else db.as_time(phone_verified_at),
         "is_active": bool(is_active),
         "credential_epoch": epoch,
         "claims": db.as_json(claims),

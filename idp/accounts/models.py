@@ -30,14 +30,17 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]  # the engine names the relation from Client to User
     """A person. The primary key is the OIDC `sub`: made once, never changed, never reused.
 
-    `email` is canonical (see `emails.canonical_email`) and therefore unique whatever the spelling. `claims` holds the OIDC standard
-    claims other than `sub` and `email`. Sessions and refresh families carry a copy of `credential_epoch` and die when it differs.
+    `email` is canonical (see `emails.canonical_email`), `phone` is in E.164 form (see `phones.canonical_phone`), and both are
+    therefore unique whatever the spelling. `claims` holds the OIDC standard
+    claims other than `sub`, `email` and the number of `phone`. Sessions and refresh families carry a copy of `credential_epoch` and die when it differs.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     password = models.CharField(max_length=256)
     email = models.EmailField(null=True, blank=True, unique=True)
     email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
+    phone = models.CharField(max_length=16, null=True, blank=True, unique=True)
+    phone_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
     claims = models.JSONField(default=dict, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
@@ -54,12 +57,17 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     objects = UserManager()
 
     def __str__(self) -> str:
-        return self.email or str(self.id)
+        return self.email or self.phone or str(self.id)
 
     @property
     def email_verified(self) -> bool:
         """Whether this person has proved to read mail at `email`."""
         return self.email_verified_at is not None
+
+    @property
+    def phone_verified(self) -> bool:
+        """Whether this person has proved to get messages at `phone`."""
+        return self.phone_verified_at is not None
 
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(None if raw_password is None else normalise(raw_password))

@@ -1,4 +1,4 @@
-"""The development inbox: one `.eml` file per mail, the newest 500; read by the pages `/dev/inbox` and `/dev/inbox.json`."""
+"""The development inbox: one `.eml` file per mail or text message, the newest 500; read by the pages `/dev/inbox` and `/dev/inbox.json`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEPT = 500
+KIND = "X-Kairos-Kind"
 _ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 _HREF = re.compile(r"""href=["']([^"']+)["']""", re.IGNORECASE)
 
@@ -37,7 +38,7 @@ def store(mail: bytes) -> None:
 def messages(to: str | None = None) -> list[dict[str, object]]:
     """The stored mails, newest first, of everybody or of one recipient (compared without case).
 
-    Each has `id`, `to`, `from`, `subject`, `date`, `text`, `html` (empty if there is none) and `links`, in order of appearance.
+    Each has `id`, `kind` ("mail" or "sms"), `to`, `from`, `subject`, `date`, `text`, `html` (empty if there is none) and `links`, in order of appearance.
     """
     found = []
     for path in _files():
@@ -52,6 +53,7 @@ def messages(to: str | None = None) -> list[dict[str, object]]:
         found.append(
             {
                 "id": path.stem,
+                "kind": str(mail[KIND] or "mail"),
                 "to": ", ".join(recipients),
                 "from": str(mail["From"] or ""),
                 "subject": str(mail["Subject"] or ""),

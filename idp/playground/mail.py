@@ -25,7 +25,7 @@ MAIL_POLICY = {"default-src": [NONE], "style-src": ["'unsafe-inline'"], "img-src
 @require_safe
 @csp_update({"frame-src": [SELF]})
 def page(request: HttpRequest) -> HttpResponse:
-    """Every mail that this installation would have sent, newest first; `?to=` for one address."""
+    """Every mail and text message that this installation would have sent, newest first; `?to=` for one address."""
     to = request.GET.get("to", "").strip()
     mails = inbox.messages(to or None)[:MOST_SHOWN]
     for mail in mails:
@@ -35,7 +35,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def as_json(request: HttpRequest) -> JsonResponse:
-    """The same for scripts: a list with id, to, from, subject, date, text, html, links."""
+    """The same for scripts: a list with id, kind, to, from, subject, date, text, html, links."""
     return JsonResponse(inbox.messages(request.GET.get("to", "").strip() or None), safe=False)
 
 

@@ -69,6 +69,7 @@ DELIVERY_LEASE_SECONDS = 60
 # Who delivers the outbox rows: receiver name -> function(delivery id, payload), see idp/notifications/receivers/__init__.py.
 RECEIVERS = {
     "mail": "idp.notifications.receivers.mail.deliver",
+    "sms": "idp.notifications.receivers.sms.deliver",
     "backchannel_logout": "idp.oidc.logout.back_channel.deliver",
 }
 

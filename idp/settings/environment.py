@@ -56,6 +56,27 @@ class Environment(BaseSettings):
         SecretStr(""),
         description="`smtp://`, `smtp+tls://` (STARTTLS) or `smtps://` `user:password@host:port`; `inbox:` = development inbox page.",
     )
+    sms_url: SecretStr = Field(
+        SecretStr(""),
+        description="Where text messages go: `https://user:password@host/path` (Basic) or `https://:token@host/path` (Bearer), `inbox:` = "
+        "development inbox page, empty = there are none. See [text-messages.md](text-messages.md).",
+    )
+    sms_format: Literal["json", "form"] = Field("json", description="How the gateway reads a message: a JSON object or an HTML form.")
+    sms_fields: str = Field(
+        '{"to": "$to", "text": "$text"}',
+        description="JSON object of what is sent to the gateway; `$to`, `$text` and `$id` are filled in.",
+    )
+    sms_prefixes: CommaSeparated = Field(
+        (), description="Beginnings of the numbers that may get text messages, for example `+49,+43`; empty = all."
+    )
+    sms_per_hour: int = Field(1000, ge=1, description="Most text messages of the installation in an hour.")
+    sms_per_prefix_per_hour: int = Field(
+        200, ge=1, description="Most text messages in an hour to numbers that share their first four digits."
+    )
+    sms_per_person_per_hour: int = Field(6, ge=1, description="Most text messages in an hour to one number, and asked for by one person.")
+    phone_region: str = Field(
+        "", pattern=r"^([A-Z]{2})?$", description="Country (ISO 3166, for example `DE`) whose numbers may be typed without country code."
+    )
     email_from: str = Field("Kairos ID <no-reply@localhost>", description="From address of every mail.")
     data_dir: Path = Field(
         ROOT / ".data", description="Everything that the embedded default writes: database, inbox, generated development secrets."
@@ -107,7 +128,7 @@ class Environment(BaseSettings):
     argon2_iterations: int = Field(2, ge=1, description="Argon2id passes.")
     argon2_parallel_hashes: int = Field(2, ge=1, description="Most passwords that one process hashes at the same time.")
 
-    @field_validator("secret_key_fallbacks", "outbound_allow", "trusted_proxies", mode="before")
+    @field_validator("secret_key_fallbacks", "outbound_allow", "trusted_proxies", "sms_prefixes", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

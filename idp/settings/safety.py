@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 import os
 import re
@@ -69,6 +70,7 @@ def problems(env: Environment, environ: Mapping[str, str]) -> list[str]:
     found += _secret_key_problems(env)
     found += _issuer_problems(env)
     found += _network_problems(env)
+    found += _sms_problems(env)
     if not env.development:
         if not env.database_url.get_secret_value().startswith(("postgresql://", "postgres://")):
             found.append("IDP_DATABASE_URL is missing or not postgresql://: production keeps its data in PostgreSQL.")
@@ -90,6 +92,22 @@ def _network_problems(env: Environment) -> list[str]:
         found.append("IDP_OUTBOUND_ALLOW holds something that is neither host, host:port nor CIDR: correct it.")
     if env.outbound_ca_file is not None and not env.outbound_ca_file.is_file():
         found.append("IDP_OUTBOUND_CA_FILE cannot be read: set the path of a PEM file.")
+    return found
+
+
+def _sms_problems(env: Environment) -> list[str]:
+    url = env.sms_url.get_secret_value()
+    found = []
+    if url and not url.startswith(("https://", "http://")) and not (env.development and url == "inbox:"):
+        found.append("IDP_SMS_URL is not the address of a gateway: set https://…, or leave it empty.")
+    try:
+        fields = json.loads(env.sms_fields)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict) or not fields or not all(isinstance(value, str | int | bool) for value in fields.values()):
+        found.append("IDP_SMS_FIELDS is not a JSON object of texts: correct it.")
+    if not all(re.fullmatch(r"\+[1-9][0-9]{0,14}", prefix) for prefix in env.sms_prefixes):
+        found.append("IDP_SMS_PREFIXES holds something that does not look like +49: correct it.")
     return found
 
 
@@ -158,6 +176,8 @@ def with_development_defaults(env: Environment) -> Environment:
         filled["issuer"] = f"http://localhost:{os.environ.get('PORT', '8000')}"
     if not env.email_url.get_secret_value():
         filled["email_url"] = SecretStr("inbox:")
+    if not env.sms_url.get_secret_value():
+        filled["sms_url"] = SecretStr("inbox:")
     if not env.secret_key.get_secret_value() or not env.sealing_keys.get_secret_value():
         generated = _development_secrets(env.data_dir)
         filled.setdefault("secret_key", env.secret_key if env.secret_key.get_secret_value() else SecretStr(generated["IDP_SECRET_KEY"]))

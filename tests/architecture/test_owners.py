@@ -11,6 +11,8 @@ OWNERS = {
     "allauth": ["idp.accounts.allauth"],
     "django_otp": ["idp.mfa.*"],
     "segno": ["idp.mfa.qr"],
+    "phonenumbers": ["idp.accounts.phones"],
+    "bcrypt": ["idp.accounts.hashers"],
     "celery": ["idp.celery", "idp.*.tasks", "idp.events.outbox", "idp.notifications.*", "idp.operations.*"],
     "kombu": ["idp.operations.*"],
     "redis": ["idp.kernel.redis", "idp.operations.*"],
