@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 # OpenID Connect Core 5.4: what `profile` stands for, in the order in which a person would read it.
 _PROFILE = ("name", "nickname", "preferred_username", "birthdate", "gender", "website", "profile", "locale", "zoneinfo")
-_STANDARD_SCOPES = {"openid", "profile", "email", "phone", "address", "offline_access"}
+_STANDARD_SCOPES = {"openid", "profile", "email", "phone", "address", "groups", "offline_access"}
 _CLAIM_WORDS = {
     "name": gettext_lazy("Your name"),
     "given_name": gettext_lazy("Your first name"),
@@ -32,6 +32,7 @@ _CLAIM_WORDS = {
     "phone_number": gettext_lazy("Your phone number"),
     "phone_number_verified": gettext_lazy("Whether your phone number is verified"),
     "address": gettext_lazy("Your postal address"),
+    "groups": gettext_lazy("The groups that you are in"),
 }
 _CLAIM_SCOPES = {
     "email": "email",
@@ -39,6 +40,7 @@ _CLAIM_SCOPES = {
     "phone_number": "phone",
     "phone_number_verified": "phone",
     "address": "address",
+    "groups": "groups",
 }
 _CLAIM_ICONS = {"email": "mail", "email_verified": "mail", "phone_number": "phone", "phone_number_verified": "phone", "address": "home"}
 
@@ -75,6 +77,8 @@ def items(
         lines.append(Item("phone", _("Your phone number"), _checked(values, "phone_number", "phone_number_verified")))
     if "address" in asked:
         lines.append(Item("home", _("Your postal address"), _address(values.get("address"))))
+    if "groups" in asked:
+        lines.append(Item("person", _("The groups that you are in")))
     lines += [_claim(claim, values) for claim in sorted(set(claims) - {"sub"}) if not _covered(claim, asked)]
     lines += [Item("app", _("Use “%(scope)s” for you") % {"scope": scope}) for scope in sorted(asked - _STANDARD_SCOPES)]
     for resource in sorted(set(resources)):

@@ -197,9 +197,51 @@ class FactorDisabled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorsReset(Event):
-    """The operator removed all factors of a person, `count` of them, and ended their sessions and refresh tokens."""
+    """All factors of a person, `count` of them, were removed, and their sessions and refresh tokens ended; `request` names who and why."""
 
     name: ClassVar[str] = "factor.all_reset"
+    count: int
+    request: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorResetAsked(Event):
+    """A reset of a person's factors waits; `source` is "staff", "command" or "person", `request` its number in the staff console."""
+
+    name: ClassVar[str] = "factor.reset_asked"
+    request: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorResetDeclined(Event):
+    """A reset that waited was called off: by staff, or because the person signed in with a factor after all."""
+
+    name: ClassVar[str] = "factor.reset_declined"
+    request: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolmentPostponed(Event):
+    """A person who must set up a second step put it off, inside of the grace period; `days` are left."""
+
+    name: ClassVar[str] = "factor.enrolment_postponed"
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserTrusted(Event):
+    """A person is not asked for the second step in this browser for a while; `browser` is its reference."""
+
+    name: ClassVar[str] = "browser.trusted"
+    browser: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserTrustEnded(Event):
+    """Trusted browsers of a person, `count` of them, are trusted no more."""
+
+    name: ClassVar[str] = "browser.trust_ended"
     count: int
 
 
@@ -303,6 +345,50 @@ class ConsentRevoked(Event):
 
     name: ClassVar[str] = "consent.revoked"
     client_id: str
+
+
+# Groups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupCreated(Event):
+    """A group was made."""
+
+    name: ClassVar[str] = "group.created"
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupUpdated(Event):
+    """A group was changed; `members` holds the names of what changed."""
+
+    name: ClassVar[str] = "group.updated"
+    group: str
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupDeleted(Event):
+    """A group was deleted; its people stay."""
+
+    name: ClassVar[str] = "group.deleted"
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMemberAdded(Event):
+    """A person is in a group from now on."""
+
+    name: ClassVar[str] = "group.member_added"
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMemberRemoved(Event):
+    """A person is in a group no more."""
+
+    name: ClassVar[str] = "group.member_removed"
+    group: str
 
 
 # Clients

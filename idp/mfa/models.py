@@ -169,3 +169,123 @@ def step_of(secret: bytes, token: str, *, drift: int = 0, after: int = -1) -> tu
     if not totp.verify(int(token), tolerance=TOLERANCE, min_t=after + 1):
         return None
     return totp.t(), totp.drift
+
+
+class SentCode(Factor):
+    """Six digits that were sent, for `LIFE`; a new one ends the former, and using it spends it. The code itself is kept nowhere."""
+
+    LIFE = timedelta(minutes=10)
+    digest = models.BinaryField(max_length=32, null=True, editable=False)
+    until = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def destination(self) -> str:
+        """Where codes go: kept here, never taken from a form (hostile case MF-08)."""
+        raise NotImplementedError
+
+    def accept(self, token: str) -> bool:
+        now = clock.now()
+        if self.digest is None or self.until is None or self.until <= now:
+            return False
+        wanted = [sent_code_digest(self, token, secret=secret) for secret in [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]]
+        if not any(hmac.compare_digest(bytes(self.digest), digest) for digest in wanted):
+            return False
+        unused = type(self)._default_manager.filter(pk=self.pk, digest=self.digest, until__gt=now)
+        return unused.update(digest=None, until=None) == 1
+
+
+class Phone(SentCode):
+    """A phone that gets codes by text message: the weakest factor, for people who have no other."""
+
+    kind = "sms"
+    number = models.CharField(max_length=16)  # E.164
+
+    @property
+    def destination(self) -> str:
+        return self.number
+
+
+class Mailbox(SentCode):
+    """Codes to the account's own address: "confirm it's you", no factor (NIST SP 800-63B-4 3.1.3.1)."""
+
+    kind = "email"
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user"], name="one_mailbox_for_codes")]
+
+    @property
+    def destination(self) -> str:
+        return self.user.email or ""
+
+
+def sent_code_digest(factor: SentCode, code: str, *, secret: str | None = None) -> bytes:
+    """How a sent code is stored: bound to its row and to where it went. Six digits are no secret at rest without a key from outside."""
+    text = f"{factor.kind}:{factor.pk}:{factor.destination}:{code}"
+    return salted_hmac("idp.mfa.sent_code", text, secret=secret, algorithm="sha256").digest()
+
+
+class TrustedBrowser(models.Model):
+    """A browser in which its owner is not asked for the second step, for a while. It proves nothing: the level stays that of the password.
+
+    The cookie's value is stored as its SHA-256. `epoch` is the person's credential epoch: a new password ends it.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    digest = models.BinaryField(max_length=32, editable=False)
+    epoch = models.PositiveIntegerField()
+    ip = models.CharField(max_length=45, blank=True, default="")
+    user_agent = models.CharField(max_length=300, blank=True, default="")
+    created_at = models.DateTimeField(default=clock.now)
+    last_used_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "digest"], name="one_trust_per_browser")]
+
+    def __str__(self) -> str:
+        return f"trusted browser {self.pk}"
+
+    @property
+    def reference(self) -> str:
+        """How sessions that passed by it name it."""
+        return f"idp_mfa.trustedbrowser/{self.pk}"
+
+
+class EnrolmentGrace(models.Model):
+    """When the policy first asked somebody for a second step that they do not have: from then on the grace period runs."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    began_at = models.DateTimeField(default=clock.now)
+
+    def __str__(self) -> str:
+        return f"grace of {self.user_id}"
+
+
+class ResetRequest(models.Model):
+    """Somebody lost their factors: who asks for the reset and why, who decided. Kept after the reset, as its record."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        DONE = "done"
+        DECLINED = "declined"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(max_length=500, blank=True)
+    source = models.CharField(max_length=10)  # "staff", "command" or "person"
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_at = models.DateTimeField(default=clock.now)
+    due_at = models.DateTimeField(null=True)  # only for what a person asks for themselves: not before
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user"], condition=models.Q(state="waiting"), name="one_waiting_reset_per_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"reset {self.pk}"

@@ -8,6 +8,7 @@ INSTALLED_APPS = [
     "idp.interactions",
     "idp.accounts",
     "idp.sessions",
+    "idp.access",
     "idp.mfa",
     "idp.signin",
     "idp.consent",

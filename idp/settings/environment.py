@@ -97,6 +97,28 @@ class Environment(BaseSettings):
     staff_second_step: Literal["", "required", "optional"] = Field(
         "", description="Whether the staff console wants a second step; empty: `required` in production, `optional` in development."
     )
+    min_acr: Literal["", "urn:kairos:acr:mfa", "phr", "phrh"] = Field(
+        "", description="Weakest `acr` with which anybody may sign in; empty = the password is enough, unless a group or an app wants more."
+    )
+    enrolment_grace_days: int = Field(
+        7, ge=0, le=90, description='For so many days somebody who must set up a second step may answer "not now"; apps wait for nobody.'
+    )
+    trusted_browser_days: int = Field(
+        30, ge=0, le=90, description="How long people may spare themselves the second step in a browser of their own, in days; 0 = never."
+    )
+    sms_codes: bool = Field(False, description="Whether a code by text message may be somebody's second step; it is the weakest one.")
+    confirm_new_browser: bool = Field(
+        False, description="Whether people without a second step confirm their first sign-in in a browser with a code by mail."
+    )
+    reset_needs_approval: bool = Field(
+        False, description="Whether a second member of staff must approve before anybody's second step is reset."
+    )
+    lost_factor_hours: int = Field(
+        0,
+        ge=0,
+        le=720,
+        description="Who lost their second step may remove it with password and mailbox after so many hours; 0 = only staff can help.",
+    )
     registration: Literal["closed", "token", "open"] = Field(
         "closed", description="Who may register clients by RFC 7591: nobody, holders of an initial access token, or everybody."
     )

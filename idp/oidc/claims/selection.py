@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from idp.access import groups
 from idp.accounts.claims import standard_claims
 
 from .requested import acceptable
@@ -49,4 +50,7 @@ def _values(user: User, names: set[str], wanted: Mapping[str, Any]) -> dict[str,
     everything = names.union(name for name in wanted if name in SCOPE_OF_CLAIM)
     if not everything:
         return {}
-    return {name: value for name, value in standard_claims(user).items() if name in everything and acceptable(wanted.get(name), value)}
+    values = standard_claims(user)
+    if "groups" in everything:
+        values["groups"] = groups.names_of(user.pk)
+    return {name: value for name, value in values.items() if name in everything and acceptable(wanted.get(name), value)}

@@ -65,7 +65,7 @@ def _oauth() -> dict[str, Any]:
         "jwks_uri": f"{issuer}/jwks",
         "revocation_endpoint": f"{issuer}/revoke",
         "introspection_endpoint": f"{issuer}/introspect",
-        "scopes_supported": list(STANDARD_SCOPES),
+        "scopes_supported": [*STANDARD_SCOPES, "groups"],
         "response_types_supported": list(response_types.SUPPORTED),
         "response_modes_supported": ["query", "fragment", "form_post"],
         "grant_types_supported": [*GRANTS, "implicit"],
