@@ -21,6 +21,7 @@ from idp.events.catalogue import (
 from idp.kernel import clock
 
 from . import lockout, mail, passwords
+from .claims import sealed
 from .emails import canonical_email
 from .models import User
 
@@ -47,9 +48,10 @@ def create(
 ) -> User:
     """Save a new person. Raises ValidationError for a bad address, EmailTaken when somebody has it.
 
-    The policy for passwords is the caller's to apply; a `password_hash` is stored as it is.
+    `claims` are as `claims.validated` gives them. The policy for passwords is the caller's to apply; a `password_hash` is stored as it is.
     """
-    user = User(email=canonical_email(email), claims=claims or {})
+    user = User(email=canonical_email(email))
+    user.claims = sealed(user.pk, claims or {})
     if password_hash:
         user.password = password_hash
     else:

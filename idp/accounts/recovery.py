@@ -21,6 +21,7 @@ from idp.kernel import clock, limits
 
 from . import mail, passwords, people
 from .authentication import find
+from .claims import stored
 from .emails import canonical_email
 from .models import User
 
@@ -88,5 +89,6 @@ def complete(token: str, password: str) -> User:
 
 def names(user: User) -> tuple[str, ...]:
     """Words of the person's profile that do not belong into a password."""
-    values = (user.claims.get(name) for name in ("name", "given_name", "family_name", "nickname", "preferred_username"))
+    known = stored(user)
+    values = (known.get(name) for name in ("name", "given_name", "family_name", "nickname", "preferred_username"))
     return tuple(value for value in values if isinstance(value, str))

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from idp.accounts.attributes import attributes, scope_claims
+
 # OpenID Connect Core 5.4: what `profile` stands for, in the order in which a person would read it.
 _PROFILE = ("name", "nickname", "preferred_username", "birthdate", "gender", "website", "profile", "locale", "zoneinfo")
 _STANDARD_SCOPES = {"openid", "profile", "email", "phone", "address", "groups", "offline_access"}
@@ -34,14 +36,8 @@ _CLAIM_WORDS = {
     "address": gettext_lazy("Your postal address"),
     "groups": gettext_lazy("The groups that you are in"),
 }
-_CLAIM_SCOPES = {
-    "email": "email",
-    "email_verified": "email",
-    "phone_number": "phone",
-    "phone_number_verified": "phone",
-    "address": "address",
-    "groups": "groups",
-}
+# Parts of the name, and what a person does not read as data: the line of `profile` says them together.
+_IN_PROFILE = {*_PROFILE, "given_name", "family_name", "middle_name", "picture", "updated_at"}
 _CLAIM_ICONS = {"email": "mail", "email_verified": "mail", "phone_number": "phone", "phone_number_verified": "phone", "address": "home"}
 
 
@@ -71,6 +67,7 @@ def items(
         shown = [str(values[name]) for name in _PROFILE if values.get(name)]
         only_name = not any(values.get(name) for name in _PROFILE[1:])
         lines.append(Item("person", _("Your name and picture") if only_name else _("Your name and profile"), " · ".join(shown)))
+        lines += [_claim(claim, values) for claim in scope_claims().get("profile", ()) if claim not in _IN_PROFILE and values.get(claim)]
     if "email" in asked:
         lines.append(Item("mail", _("Your email address"), _checked(values, "email", "email_verified")))
     if "phone" in asked:
@@ -80,7 +77,10 @@ def items(
     if "groups" in asked:
         lines.append(Item("person", _("The groups that you are in")))
     lines += [_claim(claim, values) for claim in sorted(set(claims) - {"sub"}) if not _covered(claim, asked)]
-    lines += [Item("app", _("Use “%(scope)s” for you") % {"scope": scope}) for scope in sorted(asked - _STANDARD_SCOPES)]
+    for scope in sorted(asked - _STANDARD_SCOPES):
+        # Scopes of our own attributes are shown as what they open; others are words of the app's services.
+        opened = scope_claims().get(scope)
+        lines += [_claim(claim, values) for claim in opened] if opened else [Item("app", _("Use “%(scope)s” for you") % {"scope": scope})]
     for resource in sorted(set(resources)):
         host = urlsplit(resource).hostname or resource
         lines += [Item("globe", _("Act for you at %(host)s") % {"host": host}, resource)]
@@ -93,14 +93,28 @@ def items(
 
 def _covered(claim: str, scopes: set[str]) -> bool:
     """Whether one of the scopes brings this claim anyway (OpenID Connect Core 5.4)."""
-    return claim in _CLAIM_WORDS and _CLAIM_SCOPES.get(claim, "profile") in scopes
+    return any(claim in scope_claims().get(scope, ()) for scope in scopes)
 
 
 def _claim(claim: str, values: Mapping[str, object]) -> Item:
-    words = str(_CLAIM_WORDS[claim]) if claim in _CLAIM_WORDS else _("“%(claim)s” from your profile") % {"claim": claim}
+    declared = next((attribute for attribute in attributes().values() if attribute.claim == claim), None)
+    if claim in _CLAIM_WORDS:
+        words = str(_CLAIM_WORDS[claim])
+    else:
+        words = str(declared.label) if declared else _("“%(claim)s” from your profile") % {"claim": claim}
     value = values.get(claim)
-    detail = _address(value) if claim == "address" else str(value) if isinstance(value, str) else ""
-    return Item(_CLAIM_ICONS.get(claim, "person"), words, detail)
+    return Item(_CLAIM_ICONS.get(claim, "person"), words, _address(value) if claim == "address" else in_words(value))
+
+
+def in_words(value: object) -> str:
+    """A value as a person reads it: the items of a list, the members of an object, in one line."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, Mapping):
+        return " · ".join(part for member in value.values() if (part := in_words(member)))
+    if isinstance(value, list | tuple):
+        return ", ".join(part for item in value if (part := in_words(item)))
+    return "" if value is None else ", ".join(str(value).splitlines())
 
 
 def _checked(values: Mapping[str, object], name: str, verified: str) -> str:

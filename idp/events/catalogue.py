@@ -33,11 +33,11 @@ class AccountCreated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountUpdated(Event):
-    """Profile members were changed; `members` holds their names, never their values."""
+class ProfileChanged(Event):
+    """What is known about a person changed; `attributes` holds names, never values."""
 
-    name: ClassVar[str] = "account.updated"
-    members: tuple[str, ...]
+    name: ClassVar[str] = "profile.changed"
+    attributes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

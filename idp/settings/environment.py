@@ -93,6 +93,9 @@ class Environment(BaseSettings):
     privacy_url: str = Field("", description="Address of your privacy notice, linked in the footer.")
     terms_url: str = Field("", description="Address of your terms, linked in the footer.")
     help_url: str = Field("", description="Address of your help page, linked in the footer.")
+    profile_schema_file: Path | None = Field(
+        None, description="JSON file that adds, changes or removes profile attributes (docs/profile.md)."
+    )
     signup: Literal["open", "closed"] = Field("open", description="Who may create an account.")
     staff_second_step: Literal["", "required", "optional"] = Field(
         "", description="Whether the staff console wants a second step; empty: `required` in production, `optional` in development."

@@ -20,6 +20,8 @@ OWNERS = {
     "psycopg_pool": [],
     "httpx": ["idp.kernel.outbound.*", "idp.playground.*"],
     "httpcore": ["idp.kernel.outbound.*"],
+    "jsonschema": ["idp.accounts.attributes", "idp.accounts.claims"],
+    "maxminddb": ["idp.kernel.places"],
     "idna": ["idp.accounts.emails"],
     "granian": ["idp.operations.*"],
     "structlog": ["idp.settings.logs", "idp.kernel.logs", "idp.celery"],

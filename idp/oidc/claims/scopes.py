@@ -1,28 +1,25 @@
-"""Which scope opens which claims (OIDC Core 5.4)."""
+"""Which scope opens which claims (OIDC Core 5.4): what the profile's attributes declare."""
 
 from __future__ import annotations
 
-SCOPE_CLAIMS: dict[str, tuple[str, ...]] = {
-    "profile": (
-        "name",
-        "family_name",
-        "given_name",
-        "middle_name",
-        "nickname",
-        "preferred_username",
-        "profile",
-        "picture",
-        "website",
-        "gender",
-        "birthdate",
-        "zoneinfo",
-        "locale",
-        "updated_at",
-    ),
-    "email": ("email", "email_verified"),
-    "address": ("address",),
-    "phone": ("phone_number", "phone_number_verified"),
-    "groups": ("groups",),  # ours: the names of the groups that a person is in (idp.access)
-}
-SCOPE_OF_CLAIM = {claim: scope for scope, claims in SCOPE_CLAIMS.items() for claim in claims}
+from collections.abc import Iterable, Mapping
+
+from idp.accounts.attributes import scope_claims
+
 PROTOCOL_CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "sid", "at_hash", "azp")
+_scope_of: tuple[Mapping[str, tuple[str, ...]], dict[str, str]] = ({}, {})
+
+
+def opened_by(scopes: Iterable[str]) -> set[str]:
+    """Claims that these scopes open."""
+    known = scope_claims()
+    return {claim for scope in scopes for claim in known.get(scope, ())}
+
+
+def scope_of(claim: str) -> str | None:
+    """The scope that opens this claim; None for what is no claim of a person."""
+    global _scope_of
+    known = scope_claims()
+    if _scope_of[0] is not known:
+        _scope_of = (known, {name: scope for scope, names in known.items() for name in names})
+    return _scope_of[1].get(claim)

@@ -9,7 +9,7 @@ from idp.access import groups
 from idp.accounts.claims import standard_claims
 
 from .requested import acceptable
-from .scopes import SCOPE_CLAIMS, SCOPE_OF_CLAIM
+from .scopes import opened_by, scope_of
 
 if TYPE_CHECKING:
     from idp.accounts.models import User
@@ -22,32 +22,30 @@ def within_reach(client: ClientPolicy, requested: Mapping[str, dict[str, Any]]) 
 
 
 def _allowed(client: ClientPolicy, name: str) -> bool:
-    scope = SCOPE_OF_CLAIM.get(name)
+    scope = scope_of(name)
     return name in ("sub", "acr", "auth_time") or (scope is not None and scope in client.scopes)
 
 
 def needing_consent(requested: Mapping[str, dict[str, Any]], scopes: Iterable[str]) -> frozenset[str]:
     """Claims that are asked for one by one and that no granted scope opens anyway."""
-    opened = {claim for scope in scopes for claim in SCOPE_CLAIMS.get(scope, ())}
-    names = {name for wanted in requested.values() for name in wanted if name in SCOPE_OF_CLAIM}
-    return frozenset(names - opened)
+    names = {name for wanted in requested.values() for name in wanted if scope_of(name)}
+    return frozenset(names - opened_by(scopes))
 
 
 def userinfo_claims(user: User, *, scopes: Iterable[str], requested: Mapping[str, Any]) -> dict[str, Any]:
     """What userinfo answers beside `sub`: claims of the granted scopes and those asked for by claims.userinfo."""
-    names = {claim for scope in scopes for claim in SCOPE_CLAIMS.get(scope, ())}
-    return _values(user, names, requested.get("userinfo") or {})
+    return _values(user, opened_by(scopes), requested.get("userinfo") or {})
 
 
 def id_token_claims(user: User, *, scopes: Iterable[str], requested: Mapping[str, Any]) -> dict[str, Any]:
     """Claims of the person for the ID token: those that claims.id_token asks for, and those of `scopes` (none beside an access token)."""
     wanted = requested.get("id_token") or {}
-    names = {claim for scope in scopes for claim in SCOPE_CLAIMS.get(scope, ())}
+    names = opened_by(scopes)
     return _values(user, names, wanted) if wanted or names else {}
 
 
 def _values(user: User, names: set[str], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    everything = names.union(name for name in wanted if name in SCOPE_OF_CLAIM)
+    everything = names.union(name for name in wanted if scope_of(name))
     if not everything:
         return {}
     values = standard_claims(user)

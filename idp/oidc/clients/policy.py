@@ -12,12 +12,19 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from idp.accounts.attributes import scope_claims
 from idp.oidc.models import Client
 
 from . import redirect_uris
 
 SECRET_PURPOSE = "client-secret"
+# What a client that names no scopes is registered for. Scopes of further attributes are asked for by name: nobody gets allergies by accident.
 STANDARD_SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
+
+
+def known_scopes() -> tuple[str, ...]:
+    """The standard scopes and those of the profile's attributes (OIDC Core 5.4)."""
+    return (*STANDARD_SCOPES, *(scope for scope in scope_claims() if scope not in STANDARD_SCOPES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from typing import Any
 
 from django.conf import settings
 
+from idp.accounts.attributes import scope_claims
 from idp.kernel import jose
 from idp.oidc.border.http import HttpIn, HttpOut
-from idp.oidc.claims.scopes import SCOPE_CLAIMS
 from idp.oidc.client_auth.authenticate import METHODS
-from idp.oidc.clients.policy import STANDARD_SCOPES
+from idp.oidc.clients.policy import known_scopes
 from idp.oidc.keys.ring import ring
 from idp.oidc.protocol import response_types
 from idp.oidc.token.pipeline import GRANTS
@@ -65,7 +65,7 @@ def _oauth() -> dict[str, Any]:
         "jwks_uri": f"{issuer}/jwks",
         "revocation_endpoint": f"{issuer}/revoke",
         "introspection_endpoint": f"{issuer}/introspect",
-        "scopes_supported": [*STANDARD_SCOPES, "groups"],
+        "scopes_supported": list(known_scopes()),
         "response_types_supported": list(response_types.SUPPORTED),
         "response_modes_supported": ["query", "fragment", "form_post"],
         "grant_types_supported": [*GRANTS, "implicit"],
@@ -97,7 +97,7 @@ def _openid(algorithms: list[str]) -> dict[str, Any]:
         **{f"{kind}_encryption_alg_values_supported": list(jose.ENCRYPTION_ALGORITHMS) for kind in ("id_token", "userinfo")},
         **{f"{kind}_encryption_enc_values_supported": list(jose.CONTENT_ENCRYPTIONS) for kind in ("id_token", "userinfo")},
         "request_object_signing_alg_values_supported": [*jose.FOREIGN_ALGORITHMS, "none"],
-        "claims_supported": claims + [claim for names in SCOPE_CLAIMS.values() for claim in names],
+        "claims_supported": claims + [claim for names in scope_claims().values() for claim in names],
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": True,
         "request_parameter_supported": True,

@@ -12,7 +12,7 @@ from typing import Any
 from idp.kernel import jose
 from idp.oidc.claims import requested as claims_parameter
 from idp.oidc.claims.selection import within_reach
-from idp.oidc.clients.policy import STANDARD_SCOPES
+from idp.oidc.clients.policy import known_scopes
 from idp.oidc.issuance import id_token_hint
 from idp.oidc.pkce import checks as pkce
 from idp.oidc.protocol import refusals, response_types
@@ -73,7 +73,7 @@ def scope(raw: RawRequest, target: Target) -> Proved:
     # RFC 6749 3.3. OIDC Core 3.1.2.1: scope values that nobody here knows are ignored; known ones that are not the client's are refused.
     wanted = words(raw.parameters.get("scope", ""))
     allowed = target.client.scopes
-    if any(value not in allowed and value in STANDARD_SCOPES for value in wanted):
+    if any(value not in allowed and value in known_scopes() for value in wanted):
         raise OAuthError(refusals.SCOPE_NOT_ALLOWED)
     scopes = tuple(value for value in wanted if value in allowed)
     if not scopes:
