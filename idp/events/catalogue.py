@@ -486,6 +486,17 @@ class StaffRevoked(Event):
     name: ClassVar[str] = "staff.revoked"
 
 
+# Audit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditExported(Event):
+    """The chained log was exported; `people` says whether persons, addresses and user agents are in the file."""
+
+    name: ClassVar[str] = "audit.exported"
+    people: bool
+
+
 # Every class above by its name. Derived, so that a new type is one class and nothing can be forgotten.
 CATALOGUE: dict[str, type[Event]] = {
     kind.name: kind

@@ -41,6 +41,7 @@ TITLES = {
     "consent": "Consent",
     "client": "Clients",
     "key": "Signing keys",
+    "audit": "Audit",
 }
 
 

@@ -14,6 +14,7 @@ INSTALLED_APPS = [
     "idp.consent",
     "idp.oidc",
     "idp.notifications",
+    "idp.audit",
     "idp.console",
     "idp.admin",
     "idp.operations",

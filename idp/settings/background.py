@@ -39,6 +39,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "deliver what is due": {"task": "idp.notifications.tasks.deliver_due", "schedule": 15.0, "options": {"expires": 15}},
     "sign of life": {"task": "idp.operations.tasks.beat_heart", "schedule": 30.0, "options": {"expires": 30}},
+    "seal the event log": {"task": "idp.audit.tasks.seal", "schedule": 10.0, "options": {"expires": 10}},
     "clean up": {"task": "idp.notifications.tasks.clean_up", "schedule": 60.0, "options": {"expires": 60}},
     "replace signing keys that are due": {"task": "idp.oidc.tasks.rotate_due_keys", "schedule": 600.0, "options": {"expires": 600}},
 }
