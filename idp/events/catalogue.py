@@ -151,7 +151,7 @@ class SessionEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorAdded(Event):
-    """A person added a factor; `kind` says which ("totp"), `factor` is its reference."""
+    """A person added a factor; `kind` says which ("totp", "webauthn"), `factor` is its reference."""
 
     name: ClassVar[str] = "factor.added"
     kind: str
@@ -243,6 +243,16 @@ class BrowserTrustEnded(Event):
 
     name: ClassVar[str] = "browser.trust_ended"
     count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorSuspected(Event):
+    """A passkey looked like a copy and was switched off; `reason` is "counter" or "backup" (WebAuthn L3 7.2)."""
+
+    name: ClassVar[str] = "factor.suspected"
+    kind: str
+    factor: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists
 
 from idp import sessions
 from idp.accounts import people
@@ -22,7 +23,7 @@ from idp.kernel.ids import REFERENCE_ALPHABET
 from idp.sessions import assurance
 
 from . import notices
-from .models import RecoveryCode, RecoveryCodes, TotpDevice, open_secret, recovery_digest, seal_secret, step_of
+from .models import RecoveryCode, RecoveryCodes, TotpDevice, WebAuthnKey, open_secret, recovery_digest, seal_secret, step_of
 from .verification import RECOVERY_LENGTH
 
 if TYPE_CHECKING:
@@ -47,19 +48,37 @@ def of_person(user: User) -> list[TotpDevice]:
     return list(TotpDevice.objects.filter(user=user, confirmed=True).order_by("pk"))
 
 
+def keys_of(user: User) -> list[WebAuthnKey]:
+    """The person's passkeys and security keys, oldest first."""
+    return list(WebAuthnKey.objects.filter(user=user).order_by("pk"))
+
+
+def is_last_way_in(user: User, device: TotpDevice | WebAuthnKey) -> bool:
+    """Whether without this nobody could sign in to the account any more (hostile case WK-17)."""
+    if user.has_usable_password() or not isinstance(device, WebAuthnKey):
+        return False
+    return not any(key.signs_in_alone for key in keys_of(user) if key.pk != device.pk)
+
+
 def required(user: User) -> bool:
     """Whether the password alone does not let this person in. A factor that guessing switched off still counts: nobody may guess it away."""
-    return TotpDevice.objects.filter(user=user, confirmed=True).exists()
+    held = Exists(TotpDevice.objects.filter(user=user, confirmed=True)) | Exists(WebAuthnKey.objects.filter(user=user))
+    return User.objects.filter(held, pk=user.pk).exists()  # one statement in every sign-in
 
 
 def reach(user: User) -> str:
     """The highest acr that this person could prove now."""
+    keys = [key for key in keys_of(user) if key.disabled_at is None]
+    if any(key.attested and not key.backup_eligible for key in keys):
+        return assurance.HARDWARE
+    if keys:
+        return assurance.PHISHING_RESISTANT
     return assurance.TWO_FACTORS if required(user) else assurance.ONE_FACTOR
 
 
 def references(user: User) -> set[str]:
     """References of all that the person holds now."""
-    return {factor.persistent_id for model in (TotpDevice, RecoveryCodes) for factor in model.objects.filter(user=user)}
+    return {factor.persistent_id for model in (TotpDevice, WebAuthnKey, RecoveryCodes) for factor in model.objects.filter(user=user)}
 
 
 def codes_left(user: User) -> int | None:
@@ -97,21 +116,22 @@ def add(user: User, *, sealed: str, code: str, name: str) -> TotpDevice | None:
     return device
 
 
-def rename(user: User, device: TotpDevice, name: str) -> None:
+def rename(user: User, device: TotpDevice | WebAuthnKey, name: str) -> None:
     """Another name, for the person's eyes only."""
     with transaction.atomic():
-        if TotpDevice.objects.filter(pk=device.pk, user=user).update(name=name):
+        if type(device).objects.filter(pk=device.pk, user=user).update(name=name):
             emit(FactorRenamed(kind=device.kind, factor=device.persistent_id), person=user.pk)
 
 
-def remove(user: User, device: TotpDevice, *, request: HttpRequest) -> bool:
+def remove(user: User, device: TotpDevice | WebAuthnKey, *, request: HttpRequest) -> bool:
     """It does not work any more, and sessions that stood on it lose what it gave (hostile case MF-11). False = it was gone.
 
     Without a factor recovery codes stand for nothing: the last one takes them along.
     """
     with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)
         ref = device.persistent_id
-        if not TotpDevice.objects.filter(pk=device.pk, user=user).delete()[0]:
+        if is_last_way_in(user, device) or not type(device).objects.filter(pk=device.pk, user=user).delete()[0]:
             return False
         gone = [ref]
         if not required(user):
@@ -149,7 +169,7 @@ def reset(user: User) -> None:
         removed = sum(1 for _ref in references(user))
         if not removed:
             return
-        for model in (TotpDevice, RecoveryCodes):
+        for model in (TotpDevice, WebAuthnKey, RecoveryCodes):
             model.objects.filter(user=user).delete()
         people.sign_out_everywhere(user)
         emit(FactorsReset(count=removed), person=user.pk)

@@ -30,7 +30,7 @@ MOST_DRIFT = 2  # steps by which a clock that goes wrong may be followed: two mi
 class Factor(ThrottlingMixin, Device):
     """One thing that a person holds. Check it through `verification` only: django-otp locks the row around the check."""
 
-    kind: str  # "totp", "recovery"
+    kind: str  # "totp", "webauthn", "recovery"
     created_at = models.DateTimeField(default=clock.now, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
     disabled_at = models.DateTimeField(null=True, editable=False)
@@ -112,6 +112,54 @@ class TotpDevice(Factor):
         # Compare-and-set beside the row lock: SQLite has none.
         unused = TotpDevice.objects.filter(pk=self.pk, last_step__lt=step)
         return unused.update(last_step=step, drift=max(-MOST_DRIFT, min(MOST_DRIFT, drift))) == 1
+
+
+class WebAuthnKey(Factor):
+    """A passkey or security key. It signs; there is no code that could be typed.
+
+    `verified`: it has asked for PIN, finger or face, at registration or beside another factor since; only then it lets anybody in alone.
+    """
+
+    kind = "webauthn"
+    credential_id = models.BinaryField(max_length=1023, unique=True)
+    credential_data = models.BinaryField()
+    sign_count = models.BigIntegerField(default=0)
+    aaguid = models.CharField(max_length=36)
+    transports = models.JSONField(default=list)
+    discoverable = models.BooleanField()  # asked for as a passkey: found by the browser without the person's name
+    verified = models.BooleanField()
+    backup_eligible = models.BooleanField()
+    backed_up = models.BooleanField()
+    attested = models.BooleanField(default=False)  # its make was proved (IDP_PASSKEY_ATTESTATION)
+
+    def verify_token(self, token: str) -> bool:
+        return False
+
+    @property
+    def signs_in_alone(self) -> bool:
+        """Whether it lets its owner in without anything else."""
+        return self.discoverable and self.verified and self.disabled_at is None
+
+
+class UserHandle(models.Model):
+    """What authenticators know a person by; `not_before`: until then no passkey is offered to them after signing in."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    handle = models.BinaryField(max_length=32, unique=True)
+    not_before = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"handle of {self.user_id}"
+
+
+class SpentChallenge(models.Model):
+    """A WebAuthn challenge that was answered: never again."""
+
+    digest = models.BinaryField(primary_key=True, max_length=32)
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return "spent"
 
 
 class RecoveryCodes(Factor):
@@ -202,6 +250,9 @@ class Phone(SentCode):
 
     kind = "sms"
     number = models.CharField(max_length=16)  # E.164
+
+    class Meta:
+        default_related_name = "second_step_phones"  # the person's own number is called `phone`
 
     @property
     def destination(self) -> str:

@@ -12,7 +12,7 @@ from idp.accounts import mail
 if TYPE_CHECKING:
     from idp.accounts.models import User
 
-What = Literal["added", "removed", "disabled", "guessed", "codes_made", "code_used", "reset"]
+What = Literal["added", "removed", "disabled", "guessed", "suspected", "codes_made", "code_used", "reset"]
 
 
 def tell(user: User, what: What, *, kind: str = "recovery", named: str = "", left: int = 0) -> None:
@@ -37,10 +37,11 @@ def sentence(what: What, *, kind: str, named: str, left: int) -> str:
         "disabled": _("After a hundred wrong codes in a row this was switched off, until you sign in with another way: %(thing)s."),
         "guessed": _("Somebody who knows your password entered five wrong codes in a row. For 15 minutes this is not accepted: %(thing)s."),
         "reset": _("Your second step was removed by whoever runs this service. You were signed out everywhere; set up a new one soon."),
+        "suspected": _("This looked like a copy when it was used, and does not work any more. Remove it and add it again: %(thing)s."),
         "codes_made": _("New recovery codes were made for your account. Former ones do not work any more."),
     }[what] % {"thing": thing}
 
 
 def kind_words(kind: str) -> str:
     """What a kind of factor is called."""
-    return {"totp": _("authenticator app"), "recovery": _("recovery codes")}[kind]
+    return {"totp": _("authenticator app"), "webauthn": _("passkey"), "recovery": _("recovery codes")}[kind]

@@ -28,7 +28,7 @@ class SecondFactorStage(seam.Stage):
     def handle(self) -> tuple[HttpResponseBase | None, bool]:
         user = self.login.user
         assert isinstance(user, User)
-        if not factors.required(user):
+        if self.login.state.get(seam.PASSKEY) is True or not factors.required(user):
             return None, True
         self.state["epoch"] = user.credential_epoch
         return HttpResponseRedirect(reverse(self.urlname)), True
@@ -47,12 +47,12 @@ def pending(request: HttpRequest) -> SecondFactorStage | None:
 
 
 def complete(
-    request: HttpRequest, stage: SecondFactorStage, factor: Factor, *, continue_to: str | None, client_id: str | None
+    request: HttpRequest, stage: SecondFactorStage, factor: Factor, *, continue_to: str | None, client_id: str | None, **facts: bool
 ) -> HttpResponseBase:
     """The factor was right: the sign-in goes on, and with it whatever waits at `continue_to`."""
     user = stage.login.user
     assert isinstance(user, User)
     if factor.user_id != user.pk:
         raise PermissionError("a factor of somebody else")
-    seam.record(request, user, factor.kind, device=factor.persistent_id)
+    seam.record(request, user, factor.kind, device=factor.persistent_id, **facts)
     return seam.go_on(request, stage, continue_to=continue_to, client_id=client_id)

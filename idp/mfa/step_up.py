@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 FRESH = timedelta(minutes=5)  # hostile case BR-06
 
 
-def prove(request: HttpRequest, user: User, factor: Factor, *, client_id: str | None = None) -> None:
+def prove(request: HttpRequest, user: User, factor: Factor, *, client_id: str | None = None, **facts: bool) -> None:
     """Somebody who is signed in proved one more factor: their session says so from now on."""
     if factor.user_id != user.pk:
         raise PermissionError("a factor of somebody else")
     # What a factor that is gone had proved counts for nothing (MF-11), whatever an older tab wrote back into the session.
     held = {str(entry.get("device", "")) for entry in seam.recorded(request, user)} - {""}
     seam.forget(request.session, held - factors.references(user))
-    seam.record(request, user, factor.kind, device=factor.persistent_id)
+    seam.record(request, user, factor.kind, device=factor.persistent_id, **facts)
     found = sessions.step_up(request, user)
     emit(SignInSteppedUp(amr=found.amr, client_id=client_id), person=user.pk)
 

@@ -61,6 +61,7 @@ CLEANERS = [
     "idp.oidc.explain.record.delete_expired",
     "idp.accounts.proofs.delete_expired",
     "idp.accounts.lockout.delete_expired",
+    "idp.mfa.webauthn.ceremonies.delete_expired",
 ]
 
 # A worker that claimed a row and died: the row comes due again after so long. Longer than any receiver may take (each has its

@@ -122,6 +122,19 @@ class Environment(BaseSettings):
         le=720,
         description="Who lost their second step may remove it with password and mailbox after so many hours; 0 = only staff can help.",
     )
+    passkey_rp_id: str = Field(
+        "", description="Domain that passkeys belong to (RP ID); empty: the issuer's host. When it changes, every passkey is lost."
+    )
+    passkey_origins: CommaSeparated = Field(
+        (), description="Further origins whose pages may use the same passkeys (related origins), published at `/.well-known/webauthn`."
+    )
+    passkey_attestation: Literal["none", "preferred", "required"] = Field(
+        "none", description="Whether a new passkey must prove its make by `IDP_PASSKEY_METADATA_FILE`; `none` does not ask for it."
+    )
+    passkey_metadata_file: Path | None = Field(
+        None,
+        description="FIDO Metadata Service file (MDS 3 BLOB) with the makes of authenticators that are trusted; read again when it changes.",
+    )
     registration: Literal["closed", "token", "open"] = Field(
         "closed", description="Who may register clients by RFC 7591: nobody, holders of an initial access token, or everybody."
     )
@@ -153,7 +166,7 @@ class Environment(BaseSettings):
     argon2_iterations: int = Field(2, ge=1, description="Argon2id passes.")
     argon2_parallel_hashes: int = Field(2, ge=1, description="Most passwords that one process hashes at the same time.")
 
-    @field_validator("secret_key_fallbacks", "outbound_allow", "trusted_proxies", "sms_prefixes", mode="before")
+    @field_validator("secret_key_fallbacks", "outbound_allow", "trusted_proxies", "sms_prefixes", "passkey_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -51,7 +51,7 @@ LOGGING: dict[str, Any] = {
             for name in (
                 *("allauth", "amqp", "asyncio", "celery", "django.db.backends", "django.template", "django.utils.autoreload", "httpcore"),
                 *("httpx", "kombu", "oauth2_provider", "oauthlib", "psycopg", "psycopg.pool", "redis", "requests", "requests_oauthlib"),
-                *("urllib3", "whitenoise"),
+                *("fido2", "urllib3", "whitenoise"),
             )
         },
     },

@@ -71,6 +71,7 @@ def problems(env: Environment, environ: Mapping[str, str]) -> list[str]:
     found += _issuer_problems(env)
     found += _network_problems(env)
     found += _sms_problems(env)
+    found += _passkey_problems(env)
     if not env.development:
         if not env.database_url.get_secret_value().startswith(("postgresql://", "postgres://")):
             found.append("IDP_DATABASE_URL is missing or not postgresql://: production keeps its data in PostgreSQL.")
@@ -109,6 +110,29 @@ def _sms_problems(env: Environment) -> list[str]:
     if not all(re.fullmatch(r"\+[1-9][0-9]{0,14}", prefix) for prefix in env.sms_prefixes):
         found.append("IDP_SMS_PREFIXES holds something that does not look like +49: correct it.")
     return found
+
+
+def _passkey_problems(env: Environment) -> list[str]:
+    found = []
+    rp_id, host = env.passkey_rp_id, env.issuer_host
+    # WebAuthn L3 5.1.3 step 8: the RP ID is the page's host or a domain above it, never a public suffix; else only a related origin helps.
+    if rp_id and (not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", rp_id) or (rp_id != host and "." not in rp_id)):
+        found.append("IDP_PASSKEY_RP_ID must be a domain such as your-domain.org, in small letters.")
+    elif rp_id and rp_id != host and not host.endswith(f".{rp_id}") and env.issuer not in env.passkey_origins:
+        found.append("IDP_PASSKEY_RP_ID is not the host of IDP_ISSUER nor a domain above it: name the issuer in IDP_PASSKEY_ORIGINS too.")
+    if not all(_is_origin(origin, development=env.development) for origin in env.passkey_origins):
+        found.append("IDP_PASSKEY_ORIGINS must hold origins such as https://www.your-domain, without path.")
+    if env.passkey_metadata_file is not None and not env.passkey_metadata_file.is_file():
+        found.append("IDP_PASSKEY_METADATA_FILE cannot be read: set the path of a FIDO metadata file.")
+    elif env.passkey_attestation != "none" and env.passkey_metadata_file is None:
+        found.append("IDP_PASSKEY_ATTESTATION needs IDP_PASSKEY_METADATA_FILE: without it no make can be trusted.")
+    return found
+
+
+def _is_origin(text: str, *, development: bool) -> bool:
+    parts = urlsplit(text)
+    schemes = ("https", "http") if development else ("https",)
+    return parts.scheme in schemes and bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}" and "@" not in parts.netloc
 
 
 def _is_network(text: str) -> bool:

@@ -11,10 +11,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from idp.accounts import authentication
 from idp.accounts.allauth import sign_in
+from idp.mfa.webauthn import relying_party
 
 from .continuation import Continuation
 from .forms import LoginForm
-from .pages import after, handles_passwords, page, throttled, wait_words
+from .pages import after, handles_passwords, page, passkey_refusal, throttled, wait_words
 
 if TYPE_CHECKING:
     from idp.accounts.authentication import Attempt
@@ -42,7 +43,7 @@ def login(request: HttpRequest) -> HttpResponseBase:
             return page(request, "choose_account", continuation=continuation, person=request.user)
         if not interaction.reauthenticate and interaction.ask != "login":
             return HttpResponseRedirect(continuation.url)
-    return _show(request, continuation, LoginForm(initial={"login": _first_identifier(request, continuation)}))
+    return show(request, continuation, empty_form(request, continuation))
 
 
 @require_safe
@@ -54,7 +55,7 @@ def disabled(request: HttpRequest) -> HttpResponseBase:
 def _sign_in(request: HttpRequest, continuation: Continuation) -> HttpResponseBase:
     form = LoginForm(request.POST)
     if not form.is_valid():
-        return _show(request, continuation, form)
+        return show(request, continuation, form)
     found = authentication.attempt(
         request, identifier=form.cleaned_data["login"], password=form.cleaned_data["password"], client_id=continuation.client_id
     )
@@ -62,7 +63,7 @@ def _sign_in(request: HttpRequest, continuation: Continuation) -> HttpResponseBa
         return throttled(request, continuation=continuation, retry_after=found.retry_after)
     if found.user is None:
         form.add_error("password", _refusal(found))
-        response = _show(request, continuation, form, status=429 if found.refusal == "locked" else 400)
+        response = show(request, continuation, form, status=429 if found.refusal == "locked" else 400)
         if found.refusal == "locked":
             response["Retry-After"] = str(found.retry_after)
         return response
@@ -87,6 +88,11 @@ def _refusal(found: Attempt) -> str:
     return _("Email or password is wrong. Check both, or reset your password.")
 
 
+def empty_form(request: HttpRequest, continuation: Continuation) -> LoginForm:
+    """The form with the identifier that is known already."""
+    return LoginForm(initial={"login": _first_identifier(request, continuation)})
+
+
 def _first_identifier(request: HttpRequest, continuation: Continuation) -> str:
     interaction = continuation.interaction
     if _again(request, continuation) and request.user.is_authenticated:
@@ -103,10 +109,22 @@ def _again(request: HttpRequest, continuation: Continuation) -> bool:
     return "again" in request.GET and bool(continuation.next) and request.user.is_authenticated and "switch" not in request.GET
 
 
-def _show(request: HttpRequest, continuation: Continuation, form: LoginForm, *, status: int = 200) -> HttpResponseBase:
+def show(request: HttpRequest, continuation: Continuation, form: LoginForm, *, passkey: str = "", status: int = 200) -> HttpResponseBase:
+    """The page; `passkey` is why one was refused (`idp.mfa.webauthn.refused.Why`)."""
     interaction = continuation.interaction
     again = interaction is not None and interaction.reauthenticate and request.user.is_authenticated and "switch" not in request.GET
     again = again or _again(request, continuation)
     again = again and request.user.is_authenticated and form["login"].value() == request.user.email
-    notice = after(request.GET.get("done", ""))
-    return page(request, "login", continuation=continuation, form=form, again=again, notice=notice, status=status)
+    return page(
+        request,
+        "login",
+        continuation=continuation,
+        form=form,
+        again=again,
+        notice=after(request.GET.get("done", "")),
+        passkey_refusal=passkey_refusal(passkey),
+        passkey_unknown=passkey == "unknown_passkey",
+        passkey_rp_id=relying_party.rp_id(),
+        takes_password=not (again and request.user.is_authenticated) or request.user.has_usable_password(),
+        status=status,
+    )

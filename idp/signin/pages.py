@@ -73,6 +73,19 @@ def handles_passwords(view: View) -> View:
     return sensitive_post_parameters()(guarded)
 
 
+def passkey_refusal(why: str) -> str:
+    """Why a passkey was not accepted, as a sentence. A failed signature and a stranger's key say the same: nothing to learn here."""
+    return {
+        "": "",
+        "expired": _("This took too long, or was sent twice. Try again."),
+        "unknown_passkey": _("This passkey is not known here any more. Use another one, or sign in another way."),
+        "suspected_copy": _("This passkey looks like a copy and was switched off. Sign in another way, then remove it from your account."),
+        "known_already": _("This passkey is in use already."),
+        "too_many": _("You have as many passkeys as an account can have. Remove one first."),
+        "unattested": _("Passkeys of this make are not accepted here. Use another device or security key."),
+    }.get(why, _("This passkey was not accepted. Try again, or use another way."))
+
+
 def after(text: str) -> str:
     """The sentence a page shows when it is reached with `?done=<word>`; unknown words show nothing (never an echo)."""
     return {

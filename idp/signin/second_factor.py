@@ -17,7 +17,7 @@ from idp.mfa import factors, stage, step_up, verification
 
 from .continuation import Continuation, fields_of
 from .forms import SecondFactorForm
-from .pages import page, wait_words
+from .pages import page, passkey_refusal, wait_words
 
 if TYPE_CHECKING:
     from idp.mfa.stage import SecondFactorStage
@@ -36,33 +36,34 @@ class Asked:
 def second_factor(request: HttpRequest) -> HttpResponseBase:
     """`/login/second-factor`: only where a sign-in waits for it, or an app's request (hostile case MF-05)."""
     continuation = Continuation(request)
-    asked = _asked(request, continuation)
-    if asked is None:
+    found = asked(request, continuation)
+    if found is None:
         return HttpResponseRedirect(continuation.url if request.user.is_authenticated else continuation.along("/login"))
     if request.method != "POST":
-        carried = fields_of(asked.stage.login.redirect_url or "") if asked.stage is not None else []
+        carried = fields_of(found.stage.login.redirect_url or "") if found.stage is not None else []
         if carried and not continuation.fields:
             return HttpResponseRedirect(f"{request.path}?{urlencode(carried)}")  # from here on the page itself says where it leads
-        return _show(request, continuation, asked, SecondFactorForm())
+        return show(request, continuation, found, SecondFactorForm())
     form = SecondFactorForm(request.POST)
     if not form.is_valid():
-        return _show(request, continuation, asked, form)
-    verdict = verification.check(asked.person, form.cleaned_data["code"], client_id=continuation.client_id)
+        return show(request, continuation, found, form)
+    verdict = verification.check(found.person, form.cleaned_data["code"], client_id=continuation.client_id)
     if verdict.factor is None:
         form.add_error("code", _refusal(verdict))
-        response = _show(request, continuation, asked, form, status=429 if verdict.refusal == "wait" else 400)
+        response = show(request, continuation, found, form, status=429 if verdict.refusal == "wait" else 400)
         if verdict.refusal == "wait":
             response["Retry-After"] = str(verdict.retry_after)
         return response
     with transaction.atomic():
-        if asked.stage is not None:
+        if found.stage is not None:
             target = continuation.url if continuation.fields else None
-            return stage.complete(request, asked.stage, verdict.factor, continue_to=target, client_id=continuation.client_id)
-        step_up.prove(request, asked.person, verdict.factor, client_id=continuation.client_id)
+            return stage.complete(request, found.stage, verdict.factor, continue_to=target, client_id=continuation.client_id)
+        step_up.prove(request, found.person, verdict.factor, client_id=continuation.client_id)
     return HttpResponseRedirect(continuation.url)
 
 
-def _asked(request: HttpRequest, continuation: Continuation) -> Asked | None:
+def asked(request: HttpRequest, continuation: Continuation) -> Asked | None:
+    """Who is asked for a second factor in this browser now, or None: then nobody is."""
     waiting = stage.pending(request)
     if waiting is not None:
         assert isinstance(waiting.login.user, User)
@@ -83,13 +84,25 @@ def _refusal(verdict: verification.Verdict) -> str:
     return _("This code is not right, or was used already. Wait for the next one.")
 
 
-def _show(request: HttpRequest, continuation: Continuation, asked: Asked, form: SecondFactorForm, *, status: int = 200) -> HttpResponseBase:
+def show(
+    request: HttpRequest, continuation: Continuation, asked: Asked, form: SecondFactorForm, *, passkey: str = "", status: int = 200
+) -> HttpResponseBase:
+    """The page; `passkey` is why one was refused (`idp.mfa.webauthn.refused.Why`)."""
+    stepping_up = asked.stage is None
+    keys = [key for key in factors.keys_of(asked.person) if key.disabled_at is None]
+    has_apps, has_codes = bool(factors.of_person(asked.person)), bool(factors.codes_left(asked.person))
+    # Where a code was entered already, another one adds nothing: what the app wants is a passkey.
+    takes_codes = (has_apps or has_codes) and not (stepping_up and keys and step_up.has_two_factors(request))
     return page(
         request,
         "second_factor",
         continuation=continuation,
         form=form,
-        stepping_up=asked.stage is None,
-        has_codes=bool(factors.codes_left(asked.person)),
+        stepping_up=stepping_up,
+        has_keys=bool(keys),
+        has_apps=has_apps,
+        has_codes=has_codes,
+        takes_codes=takes_codes,
+        passkey_refusal=passkey_refusal(passkey),
         status=status,
     )

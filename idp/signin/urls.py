@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from . import login, password_change, recovery, second_factor, signup
+from . import login, passkeys, password_change, recovery, second_factor, signup
 
 urlpatterns = [
     path("login", login.login, name="login"),
     path("login/second-factor", second_factor.second_factor, name="second_factor"),
+    path("login/passkey", passkeys.sign_in, name="passkey_sign_in"),
+    path("login/passkey/options", passkeys.options, name="passkey_options"),
+    path("login/second-factor/passkey", passkeys.as_second_factor, name="passkey_second_factor"),
+    path("login/second-factor/passkey/options", passkeys.second_factor_options, name="passkey_second_factor_options"),
     path("login/disabled", login.disabled, name="account_disabled"),
     path("signup", signup.signup, name="signup"),
     path("signup/verify", signup.verify, name="verify_email"),

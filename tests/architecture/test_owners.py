@@ -13,6 +13,7 @@ OWNERS = {
     "segno": ["idp.mfa.qr"],
     "phonenumbers": ["idp.accounts.phones"],
     "bcrypt": ["idp.accounts.hashers"],
+    "fido2": ["idp.mfa.webauthn.*"],
     "celery": ["idp.celery", "idp.*.tasks", "idp.events.outbox", "idp.notifications.*", "idp.operations.*"],
     "kombu": ["idp.operations.*"],
     "redis": ["idp.kernel.redis", "idp.operations.*"],

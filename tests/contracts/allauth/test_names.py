@@ -9,6 +9,7 @@ from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.internal.flows.login import (
     AUTHENTICATION_METHODS_SESSION_KEY,
     get_authentication_records,
+    perform_login,
     perform_password_login,
     record_authentication,
 )
@@ -25,6 +26,7 @@ def parameters(function):
 
 def test_the_pipeline():
     assert parameters(perform_password_login) == ["request", "credentials", "login"]
+    assert parameters(perform_login) == ["request", "login"]
     assert parameters(clear_login) == ["request"]
     assert parameters(get_authentication_records) == ["request", "user"]
     assert {"user", "redirect_url", "signup", "email", "email_verification", "state"} <= set(parameters(Login))

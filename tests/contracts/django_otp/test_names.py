@@ -7,7 +7,7 @@ import inspect
 import django_otp
 from django_otp import models, oath
 
-from idp.mfa.models import Mailbox, Phone, RecoveryCodes, TotpDevice
+from idp.mfa.models import Mailbox, Phone, RecoveryCodes, TotpDevice, WebAuthnKey
 
 
 def parameters(function: object) -> list[str]:
@@ -39,7 +39,7 @@ def test_the_throttle() -> None:
 
 
 def test_our_devices_are_found_by_its_own_enumeration() -> None:
-    assert {Mailbox, Phone, RecoveryCodes, TotpDevice} <= set(django_otp.device_classes())
+    assert {Mailbox, Phone, RecoveryCodes, TotpDevice, WebAuthnKey} <= set(django_otp.device_classes())
 
 
 def test_the_arithmetic() -> None:
