@@ -17,7 +17,9 @@ from idp.events.catalogue import (
     AccountPasswordChanged,
     AccountRecovered,
     AccountSignedOutEverywhere,
+    AccountVerified,
 )
+from idp.events.models import EventRecord
 from idp.kernel import clock
 
 from . import lockout, mail, passwords
@@ -77,6 +79,8 @@ def mark_verified(user: User) -> None:
         if User.objects.filter(pk=user.pk, email_verified_at=None).update(email_verified_at=moment, updated_at=moment):
             user.email_verified_at = user.updated_at = moment
             emit(AccountEmailVerified(), person=user.pk)
+            if not EventRecord.objects.filter(person=user.pk, name=AccountVerified.name).exists():
+                emit(AccountVerified(), person=user.pk)
         record_address(user)
 
 

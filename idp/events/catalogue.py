@@ -1,17 +1,77 @@
 """Every kind of event, once: `name` is "subject.action", the docstring is the description that `docs/events.md` prints.
 
 To add one: write its class here and call `emit()`. Fields hold facts and identifiers only. Never a token, code, secret or
-password, and no personal data: the person is the column `person`, the client is the column `client_id` (a field of that name
-goes there). A test walks the field names.
+password, nor the value of a profile attribute: the person is the column `person`, the client is the column `client_id` (a field
+of that name goes there). A field that can be led back to one person's device or act is marked `PERSONAL`. A test walks the names.
+
+The subject decides the stream, and the stream how long a record is kept and what is delivered first.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, ClassVar
 
-__all__ = ["CATALOGUE", "Event"]
+__all__ = ["CATALOGUE", "KEPT", "PERSONAL", "Event", "Priority", "Stream", "priority_of", "stream_of"]
+
+PERSONAL = "personal data"
+PersonalText = Annotated[str | None, PERSONAL]
+
+
+class Stream(StrEnum):
+    """Records of one kind, kept equally long; on PostgreSQL each is partitioned by month."""
+
+    ACCOUNT = "account"
+    SECURITY = "security"
+    TRAFFIC = "traffic"
+    SYSTEM = "system"
+
+
+# How long a record is kept at least; months leave as a whole on PostgreSQL, so it may be one month more there.
+KEPT: dict[Stream, timedelta] = {
+    Stream.ACCOUNT: timedelta(days=5 * 365),
+    Stream.SECURITY: timedelta(days=400),
+    Stream.TRAFFIC: timedelta(days=90),
+    Stream.SYSTEM: timedelta(days=5 * 365),
+}
+_STREAMS = {
+    "account": Stream.ACCOUNT,
+    "profile": Stream.ACCOUNT,
+    "consent": Stream.ACCOUNT,
+    "tokens": Stream.TRAFFIC,
+    "client": Stream.SYSTEM,
+    "key": Stream.SYSTEM,
+    "delivery": Stream.SYSTEM,
+    "webhook": Stream.SYSTEM,
+    "staff": Stream.SYSTEM,
+    "audit": Stream.SYSTEM,
+}
+
+
+def stream_of(name: str) -> Stream:
+    """The stream of an event's name, by its subject; sign-ins, sessions, factors and whatever is new are security."""
+    return _STREAMS.get(name.partition(".")[0], Stream.SECURITY)
+
+
+class Priority:
+    """What is delivered first when much waits: the lower number."""
+
+    URGENT = 0
+    NORMAL = 1
+    BULK = 2
+
+
+_URGENT = frozenset(("account.disabled", "account.erased", "account.locked", "account.recovered", "account.signed_out_everywhere"))
+
+
+def priority_of(name: str) -> int:
+    """Security before account changes, those before the daily traffic of tokens."""
+    if name in _URGENT:
+        return Priority.URGENT
+    return {Stream.SECURITY: Priority.URGENT, Stream.TRAFFIC: Priority.BULK}.get(stream_of(name), Priority.NORMAL)
 
 
 class Event:
@@ -38,6 +98,13 @@ class ProfileChanged(Event):
 
     name: ClassVar[str] = "profile.changed"
     attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountVerified(Event):
+    """The account was verified for the first time: from now on it can get something, and the Agent learns of it."""
+
+    name: ClassVar[str] = "account.verified"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +171,13 @@ class AccountSignedOutEverywhere(Event):
     name: ClassVar[str] = "account.signed_out_everywhere"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountErased(Event):
+    """The account was erased: the last event of this person."""
+
+    name: ClassVar[str] = "account.erased"
+
+
 # Sign-in
 
 
@@ -113,7 +187,7 @@ class SignInSucceeded(Event):
 
     name: ClassVar[str] = "sign_in.succeeded"
     amr: tuple[str, ...] = ()
-    sid: str | None = None
+    sid: PersonalText = None
     client_id: str | None = None
 
 
@@ -142,7 +216,7 @@ class SessionEnded(Event):
 
     name: ClassVar[str] = "session.ended"
     reason: str
-    sid: str | None = None
+    sid: PersonalText = None
     client_id: str | None = None
 
 
@@ -283,7 +357,7 @@ class TokensIssued(Event):
     grant_type: str
     scope: str
     resources: tuple[str, ...] = ()
-    sid: str | None = None
+    sid: PersonalText = None
     family: str | None = None
 
 
@@ -442,20 +516,12 @@ class ClientSecretRotated(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyCreated(Event):
-    """A signing key was made and published, not yet used."""
+    """A signing key was made and published; it signs from `signs_from` on (Unix seconds)."""
 
     name: ClassVar[str] = "key.created"
     kid: str
     alg: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyActivated(Event):
-    """A published key signs from now on."""
-
-    name: ClassVar[str] = "key.activated"
-    kid: str
-    alg: str
+    signs_from: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -472,11 +538,74 @@ class KeyRetired(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRetried(Event):
-    """Staff sent a message again that could not be delivered."""
+    """Staff or the operator sent a message again."""
 
     name: ClassVar[str] = "delivery.retried"
     delivery: str
     receiver: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySkipped(Event):
+    """Staff or the operator gave a dead message up, so that later ones of the same person can leave."""
+
+    name: ClassVar[str] = "delivery.skipped"
+    delivery: str
+    receiver: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsReplayed(Event):
+    """Staff or the operator sent `count` events again to `receiver`."""
+
+    name: ClassVar[str] = "delivery.replayed"
+    receiver: str
+    count: int
+
+
+# Webhooks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookAdded(Event):
+    """A webhook was added: it is told of events from now on."""
+
+    name: ClassVar[str] = "webhook.added"
+    webhook: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookUpdated(Event):
+    """A webhook was changed; `members` holds the names of what changed."""
+
+    name: ClassVar[str] = "webhook.updated"
+    webhook: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookKeyRotated(Event):
+    """A webhook got a new signing key; messages are signed with the former one as well until it is dropped."""
+
+    name: ClassVar[str] = "webhook.key_rotated"
+    webhook: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookDisabled(Event):
+    """A webhook was switched off because it failed for `days` days in a row; what waits for it is kept for a while."""
+
+    name: ClassVar[str] = "webhook.disabled"
+    webhook: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRemoved(Event):
+    """A webhook was removed with everything that waited for it."""
+
+    name: ClassVar[str] = "webhook.removed"
+    webhook: str
 
 
 # Staff

@@ -1,4 +1,4 @@
-"""`emit()`: one INSERT into the event log, in the caller's transaction."""
+"""`emit()`: one INSERT into the event log, in the caller's transaction, and one row per receiver that wants the event."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from idp.events.catalogue import CATALOGUE, Event
+from django.db import connection
+
+from idp.events.catalogue import CATALOGUE, Event, stream_of
 from idp.events.identifiers import ordered
 from idp.kernel import clock, context, db
 
@@ -16,10 +18,19 @@ if TYPE_CHECKING:
 
 # Plain SQL: the ORM would spend more time on building the statement than the database on executing it, and this runs in
 # every token request. A test compares the columns with the model.
-_INSERT = (
-    'INSERT INTO events_eventrecord ("id", "name", "person", "by", "client_id", "at", "ip", "user_agent", "request_id", "data") '
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-)
+_COLUMNS = '"id", "stream", "name", "person", "by", "client_id", "at", "ip", "user_agent", "request_id", "data", "sequence"'
+_VALUES = f"INSERT INTO events_eventrecord ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
+_INSERT = f"{_VALUES}, NULL)"
+# Counter and record in one statement. PostgreSQL: whoever counts second waits for the row of the first until that commits, so
+# the order of the numbers is the order of the commits. SQLite: one writer at a time; a trigger writes the counter (`partitions`).
+_COUNTED = {
+    "postgresql": (
+        'WITH head AS (INSERT INTO events_personsequence AS had ("person", "last") VALUES (%s, 1) '
+        'ON CONFLICT ("person") DO UPDATE SET "last" = had."last" + 1 RETURNING "last") '
+        f'{_VALUES}, (SELECT "last" FROM head)) RETURNING "sequence"'
+    ),
+    "sqlite": f'{_VALUES}, (SELECT coalesce(max("last"), 0) + 1 FROM events_personsequence WHERE "person" = %s)) RETURNING "sequence"',
+}
 
 _FIELDS: dict[type[Event], tuple[str, ...]] = {
     kind: tuple(field.name for field in dataclasses.fields(kind) if field.name != "client_id")  # type: ignore[arg-type]
@@ -47,21 +58,30 @@ def emit(event: Event, *, person: UUID | None = None, by: UUID | None = None) ->
     if "\\u" in data or len(data) > _MOST_DATA:
         data = _encode(_storable(found))
     here = context.current()
-    db.change(
-        _INSERT,
-        (
-            ordered(),
-            event.name,
-            person,
-            by,
-            _text(getattr(event, "client_id", None), 255),
-            clock.now(),
-            _text(here.ip, 45),
-            _text(here.user_agent, 300),
-            _text(here.request_id, 64),
-            data,
-        ),
+    identifier, moment = ordered(), clock.now()
+    values = (
+        identifier,
+        stream_of(event.name).value,
+        event.name,
+        person,
+        by,
+        _text(getattr(event, "client_id", None), 255),
+        moment,
+        _text(here.ip, 45),
+        _text(here.user_agent, 300),
+        _text(here.request_id, 64),
+        data,
     )
+    sequence = None
+    if person is None:
+        db.change(_INSERT, values)
+    elif connection.vendor == "sqlite":
+        sequence = db.rows(_COUNTED["sqlite"], (*values, person))[0][0]
+    else:
+        sequence = db.rows(_COUNTED["postgresql"], (person, *values))[0][0]
+    from idp.events import fanout  # reads models, which do not exist yet when the app registry imports this package
+
+    fanout.spread(event, identifier=identifier, person=person, sequence=sequence, moment=moment)
 
 
 def _text(value: str | None, most: int) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 
-from idp.events.catalogue import CATALOGUE, Event
+from idp.events.catalogue import CATALOGUE, KEPT, PERSONAL, Event, Priority, priority_of, stream_of
 
 HEAD = """\
 # Events
@@ -24,14 +25,33 @@ transaction as the change: if the change is there, so is its event, and the othe
 | `at` | when, in UTC |
 | `ip`, `user_agent`, `request_id` | from where: empty for commands and background work |
 | `data` | the fields of the event, as JSON; a field without value is left out |
+| `stream` | which part of the log it is in, see below |
+| `sequence` | the how-manieth event of this person: 1, 2, 3 … without a gap, in the order of the commits |
+
+Personal data are the columns `person`, `by`, `ip` and `user_agent`, and the fields that are marked with *.
 
 No event holds a token, a code, a secret or a password, nor the value of a profile member or an e-mail address; a test reads every field
 name. A token that a service gets for itself (client credentials) writes no event.
 
 """
 
+STREAMS = """\
+## Streams
+
+A record is kept for at least so long; where the log is divided into months (PostgreSQL), a month leaves when all of it is older. When
+much waits for a receiver, urgent events go before normal ones, and those before bulk.
+
+| stream | kept | events |
+| --- | --- | --- |
+"""
+PRIORITIES = {Priority.URGENT: "urgent", Priority.NORMAL: "normal", Priority.BULK: "bulk"}
+
 TITLES = {
     "account": "Accounts",
+    "profile": "Profile",
+    "delivery": "Deliveries",
+    "webhook": "Webhooks",
+    "staff": "Staff",
     "sign_in": "Sign-in",
     "factor": "Second factors",
     "session": "Browser sessions",
@@ -53,11 +73,23 @@ def page() -> str:
     sections = []
     for subject, kinds in subjects.items():
         title = TITLES.get(subject, subject.replace("_", " ").capitalize())
-        rows = "".join(f"| `{kind.name}` | {(kind.__doc__ or '').strip()} | {_fields(kind)} |\n" for kind in kinds)
-        sections.append(f"## {title}\n\n| event | when | data |\n| --- | --- | --- |\n{rows}")
-    return HEAD + "\n".join(sections)
+        rows = "".join(
+            f"| `{kind.name}` | {(kind.__doc__ or '').strip()} | {_fields(kind)} | {stream_of(kind.name)} | {PRIORITIES[priority_of(kind.name)]} |\n"
+            for kind in kinds
+        )
+        sections.append(f"## {title}\n\n| event | when | data | stream | delivery |\n| --- | --- | --- | --- | --- |\n{rows}")
+    return HEAD + _streams() + "\n" + "\n".join(sections)
+
+
+def _streams() -> str:
+    rows = []
+    for stream, kept in KEPT.items():
+        subjects = dict.fromkeys(name.partition(".")[0] for name in CATALOGUE if stream_of(name) is stream)
+        rows.append(f"| `{stream}` | {kept.days} days | {', '.join(f'`{subject}`' for subject in subjects)} |\n")
+    return STREAMS + "".join(rows)
 
 
 def _fields(kind: type[Event]) -> str:
+    hints = typing.get_type_hints(kind, include_extras=True)
     names = [field.name for field in dataclasses.fields(kind) if field.name != "client_id"]  # type: ignore[arg-type]
-    return ", ".join(f"`{name}`" for name in names)
+    return ", ".join(f"`{name}`{'*' if PERSONAL in getattr(hints[name], '__metadata__', ()) else ''}" for name in names)

@@ -70,7 +70,11 @@ def claim(*, without: Collection[str] = ()) -> Delivery | None:
     while True:
         with transaction.atomic() if skip_locked else contextlib.nullcontext():
             now = clock.now()
-            due = Delivery.objects.filter(state=Delivery.State.WAITING, due_at__lte=now).exclude(receiver__in=without).order_by("due_at")
+            due = (
+                Delivery.objects.filter(state=Delivery.State.WAITING, lane=None, due_at__lte=now)
+                .exclude(receiver__in=without)
+                .order_by("due_at")
+            )
             row = (due.select_for_update(skip_locked=True) if skip_locked else due).first()
             if row is None:
                 return None

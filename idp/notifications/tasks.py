@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from idp.events import outbox
+from idp.events import outbox, partitions
 from idp.notifications import cleaning, delivery
 
 
@@ -17,3 +17,8 @@ def deliver_due() -> None:
 @shared_task(expires=60)
 def clean_up() -> None:
     cleaning.clean_up()
+
+
+@shared_task(expires=600)
+def keep_log_in_order() -> None:
+    partitions.keep_in_order()

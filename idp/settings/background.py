@@ -41,6 +41,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sign of life": {"task": "idp.operations.tasks.beat_heart", "schedule": 30.0, "options": {"expires": 30}},
     "seal the event log": {"task": "idp.audit.tasks.seal", "schedule": 10.0, "options": {"expires": 10}},
     "clean up": {"task": "idp.notifications.tasks.clean_up", "schedule": 60.0, "options": {"expires": 60}},
+    "months of the event log": {"task": "idp.notifications.tasks.keep_log_in_order", "schedule": 3600.0, "options": {"expires": 3600}},
     "replace signing keys that are due": {"task": "idp.oidc.tasks.rotate_due_keys", "schedule": 600.0, "options": {"expires": 600}},
 }
 
@@ -74,6 +75,10 @@ RECEIVERS = {
     "sms": "idp.notifications.receivers.sms.deliver",
     "backchannel_logout": "idp.oidc.logout.back_channel.deliver",
 }
+
+# Who may want events: receiver name -> an object, see idp/notifications/receivers/__init__.py. What they want leaves in order per
+# person (idp/events/fanout.py, idp/notifications/lanes.py).
+EVENT_RECEIVERS: dict[str, str] = {}
 
 if _redis:
     CACHES = {

@@ -46,7 +46,7 @@ def test_a_new_person_from_form_to_account(client):
     assert person.check_password(PASSWORD)
     assert client.get("/account/password").status_code == 200
     names = list(EventRecord.objects.order_by("id").values_list("name", flat=True))
-    assert names == ["account.created", "account.email_verified", "sign_in.succeeded"]
+    assert names == ["account.created", "account.email_verified", "account.verified", "sign_in.succeeded"]
 
 
 def test_the_link_fills_the_code_in_and_does_nothing_by_itself(client, django_user_model):

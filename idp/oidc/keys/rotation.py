@@ -88,6 +88,6 @@ def _make(algorithm: str, *, publish_first: bool, by: UUID | None = None) -> Sig
         created_at=moment,
         activates_at=moment + timedelta(seconds=lead) if publish_first else moment,
     )
-    emit(catalogue.KeyCreated(kid=key.kid, alg=algorithm), by=by)
+    emit(catalogue.KeyCreated(kid=key.kid, alg=algorithm, signs_from=int(key.activates_at.timestamp())), by=by)
     generations.bump(GENERATION)
     return key

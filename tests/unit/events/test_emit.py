@@ -90,4 +90,5 @@ def test_an_event_outside_of_the_catalogue_is_a_mistake() -> None:
 
 def test_the_statement_names_every_column_of_the_model() -> None:
     columns = ", ".join(f'"{field.column}"' for field in EventRecord._meta.concrete_fields)
-    assert log._INSERT.startswith(f"INSERT INTO {EventRecord._meta.db_table} ({columns}) VALUES")
+    assert f"INSERT INTO {EventRecord._meta.db_table} ({columns}) VALUES" in log._INSERT
+    assert all(log._VALUES in statement for statement in (log._INSERT, *log._COUNTED.values()))
