@@ -2,7 +2,7 @@
 
 To add one: write its class here and call `emit()`. Fields hold facts and identifiers only. Never a token, code, secret or
 password, nor the value of a profile attribute: the person is the column `person`, the client is the column `client_id` (a field
-of that name goes there). A field that can be led back to one person's device or act is marked `PERSONAL`. A test walks the names.
+of that name goes there). A field that can be led back to one person's device or act is named in `personal`. A test walks the names.
 
 The subject decides the stream, and the stream how long a record is kept and what is delivered first.
 """
@@ -13,12 +13,9 @@ import dataclasses
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-__all__ = ["CATALOGUE", "KEPT", "PERSONAL", "Event", "Priority", "Stream", "priority_of", "stream_of"]
-
-PERSONAL = "personal data"
-PersonalText = Annotated[str | None, PERSONAL]
+__all__ = ["CATALOGUE", "KEPT", "Event", "Priority", "Stream", "is_counted", "priority_of", "stream_of"]
 
 
 class Stream(StrEnum):
@@ -53,7 +50,14 @@ _STREAMS = {
 
 def stream_of(name: str) -> Stream:
     """The stream of an event's name, by its subject; sign-ins, sessions, factors and whatever is new are security."""
+    if name == "tokens.revoked":
+        return Stream.SECURITY
     return _STREAMS.get(name.partition(".")[0], Stream.SECURITY)
+
+
+def is_counted(name: str) -> bool:
+    """Whether it has a number in its person's sequence. The daily traffic has none: parallel requests would queue for the row."""
+    return stream_of(name) is not Stream.TRAFFIC
 
 
 class Priority:
@@ -79,6 +83,7 @@ class Event:
 
     __slots__ = ()
     name: ClassVar[str]
+    personal: ClassVar[tuple[str, ...]] = ()
 
 
 # Accounts
@@ -186,8 +191,9 @@ class SignInSucceeded(Event):
     """A person signed in; `amr` names the methods (RFC 8176), `sid` the browser session that began."""
 
     name: ClassVar[str] = "sign_in.succeeded"
+    personal: ClassVar[tuple[str, ...]] = ("sid",)
     amr: tuple[str, ...] = ()
-    sid: PersonalText = None
+    sid: str | None = None
     client_id: str | None = None
 
 
@@ -215,8 +221,9 @@ class SessionEnded(Event):
     """A browser session ended; `reason` is "logout", "expired", "replaced" or "revoked"."""
 
     name: ClassVar[str] = "session.ended"
+    personal: ClassVar[tuple[str, ...]] = ("sid",)
     reason: str
-    sid: PersonalText = None
+    sid: str | None = None
     client_id: str | None = None
 
 
@@ -353,11 +360,12 @@ class TokensIssued(Event):
     """A client got tokens for a person."""
 
     name: ClassVar[str] = "tokens.issued"
+    personal: ClassVar[tuple[str, ...]] = ("sid",)
     client_id: str
     grant_type: str
     scope: str
     resources: tuple[str, ...] = ()
-    sid: PersonalText = None
+    sid: str | None = None
     family: str | None = None
 
 

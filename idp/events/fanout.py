@@ -60,7 +60,7 @@ def deliver(
             event=identifier,
             name=name,
             person=person,
-            lane=person or identifier,
+            lane=identifier if person is None or sequence is None else person,
             sequence=sequence,
             payload="",
             due_at=moment,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from idp.events.catalogue import CATALOGUE, Event, stream_of
+from idp.events.catalogue import CATALOGUE, Event, is_counted, stream_of
 from idp.events.identifiers import ordered
 from idp.kernel import clock, context, db
 
@@ -73,7 +73,7 @@ def emit(event: Event, *, person: UUID | None = None, by: UUID | None = None) ->
         data,
     )
     sequence = None
-    if person is None:
+    if person is None or not is_counted(event.name):
         db.change(_INSERT, values)
     elif connection.vendor == "sqlite":
         sequence = db.rows(_COUNTED["sqlite"], (*values, person))[0][0]

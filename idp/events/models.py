@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from idp.events.catalogue import Stream
 from idp.events.identifiers import ordered
 from idp.kernel.clock import now
 
@@ -19,7 +20,7 @@ class EventRecord(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=ordered, editable=False)
-    stream = models.CharField(max_length=16)
+    stream = models.CharField(max_length=16, default=Stream.SYSTEM.value)
     name = models.CharField(max_length=64)
     person = models.UUIDField(null=True, help_text="Whom it concerns (the OIDC `sub`).")
     by = models.UUIDField(null=True, help_text="Who did it, when that is another person: staff.")
@@ -29,7 +30,9 @@ class EventRecord(models.Model):
     user_agent = models.CharField(max_length=300, default="")
     request_id = models.CharField(max_length=64, default="")
     data = models.JSONField(default=dict)
-    sequence = models.BigIntegerField(null=True, help_text="The how-manieth event of this person: 1, 2, 3 without a gap.")
+    sequence = models.BigIntegerField(
+        null=True, help_text="The how-manieth event of this person, traffic not counted: 1, 2, 3 without a gap."
+    )
 
     class Meta:
         indexes: ClassVar[list[models.Index]] = [
@@ -71,7 +74,7 @@ class Delivery(models.Model):
     event = models.UUIDField(null=True, help_text="The event that this row delivers.")
     name = models.CharField(max_length=64, default="", help_text="The name of that event.")
     person = models.UUIDField(null=True, help_text="Whom the event concerns.")
-    lane = models.UUIDField(null=True, help_text="What must stay in order: the person, else the event itself.")
+    lane = models.UUIDField(null=True, help_text="What must stay in order: the person; the event itself if it has no number.")
     sequence = models.BigIntegerField(null=True)
     payload = models.TextField(help_text="Sealed; emptied as soon as it is no longer needed.")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)

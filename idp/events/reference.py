@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import typing
 
-from idp.events.catalogue import CATALOGUE, KEPT, PERSONAL, Event, Priority, priority_of, stream_of
+from idp.events.catalogue import CATALOGUE, KEPT, Event, Priority, priority_of, stream_of
 
 HEAD = """\
 # Events
@@ -26,7 +25,7 @@ transaction as the change: if the change is there, so is its event, and the othe
 | `ip`, `user_agent`, `request_id` | from where: empty for commands and background work |
 | `data` | the fields of the event, as JSON; a field without value is left out |
 | `stream` | which part of the log it is in, see below |
-| `sequence` | the how-manieth event of this person: 1, 2, 3 … without a gap, in the order of the commits |
+| `sequence` | the how-manieth event of this person: 1, 2, 3 … without a gap, in the order of the commits; empty in the stream `traffic` |
 
 Personal data are the columns `person`, `by`, `ip` and `user_agent`, and the fields that are marked with *.
 
@@ -90,6 +89,5 @@ def _streams() -> str:
 
 
 def _fields(kind: type[Event]) -> str:
-    hints = typing.get_type_hints(kind, include_extras=True)
     names = [field.name for field in dataclasses.fields(kind) if field.name != "client_id"]  # type: ignore[arg-type]
-    return ", ".join(f"`{name}`{'*' if PERSONAL in getattr(hints[name], '__metadata__', ()) else ''}" for name in names)
+    return ", ".join(f"`{name}`{'*' if name in kind.personal else ''}" for name in names)

@@ -15,9 +15,10 @@ from idp.oidc.models import Client
 def take_back(*, user: User, client_id: str) -> bool:
     """Forget the consent and end every token of the pair, at once. False = there was neither."""
     with transaction.atomic():
-        there_was = agreement.forget(user=user, client_id=client_id)
         client_pk = Client.objects.filter(client_id=client_id).values_list("pk", flat=True).first()
         ended = 0 if client_pk is None else families.revoke_between(user_id=user.pk, client_pk=client_pk, now=now())
+        # After the tokens: an event locks the person's sequence, and whoever redeems a code at this moment does it in this order.
+        there_was = agreement.forget(user=user, client_id=client_id)
         if ended:
             emit(catalogue.TokensRevoked(client_id=client_id, reason="person"), person=user.pk)
     return there_was or ended > 0

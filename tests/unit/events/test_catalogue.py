@@ -59,3 +59,10 @@ def test_every_class_is_in_the_table_once() -> None:
     classes = {kind for kind in vars(catalogue).values() if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event}
     assert set(CATALOGUE.values()) == classes
     assert all(kind.name == name for name, kind in CATALOGUE.items())
+
+
+@EVENTS
+def test_personal_data_is_marked(kind: type[Event]) -> None:
+    names = {field.name for field in fields(kind)}
+    assert set(kind.personal) <= names
+    assert "sid" not in names or "sid" in kind.personal
