@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from idp.events import emit
 from idp.events.catalogue import GroupCreated, GroupDeleted, GroupMemberAdded, GroupMemberRemoved, GroupUpdated
+from idp.events.changes import diff
 from idp.kernel import generations
 from idp.sessions import assurance
 
@@ -51,7 +52,7 @@ def create(*, by: UUID | None = None, **values: Any) -> Group:
     group = Group(**_checked(values))
     with transaction.atomic():
         _save(group, new=True)
-        emit(GroupCreated(group=group.name), by=by)
+        emit(GroupCreated(group=group.name), by=by, changes=diff({}, values))
         generations.bump(GENERATION)
     return group
 
@@ -64,10 +65,11 @@ def change(group: Group, *, by: UUID | None = None, **values: Any) -> None:
         changed = tuple(sorted(name for name, value in wanted.items() if getattr(group, name) != value))
         if not changed:
             return
+        changes = diff({name: getattr(group, name) for name in changed}, {name: wanted[name] for name in changed})
         for name in changed:
             setattr(group, name, wanted[name])
         _save(group, new=False)
-        emit(GroupUpdated(group=group.name, members=changed), by=by)
+        emit(GroupUpdated(group=group.name, members=changed), by=by, changes=changes)
         generations.bump(GENERATION)
 
 
@@ -75,7 +77,7 @@ def delete(group: Group, *, by: UUID | None = None) -> None:
     """Nobody is in it any more, and nothing asks for it."""
     with transaction.atomic():
         if Group.objects.filter(pk=group.pk).delete()[0]:
-            emit(GroupDeleted(group=group.name), by=by)
+            emit(GroupDeleted(group=group.name), by=by, changes=diff({"name": group.name}, {}))
             generations.bump(GENERATION)
 
 
@@ -84,7 +86,7 @@ def add(group: Group, user: User, *, by: UUID | None = None) -> bool:
     with transaction.atomic():
         _membership, added = Membership.objects.get_or_create(group=group, user=user)
         if added:
-            emit(GroupMemberAdded(group=group.name), person=user.pk, by=by)
+            emit(GroupMemberAdded(group=group.name), person=user.pk, by=by, changes=diff({"member": False}, {"member": True}))
     return added
 
 
@@ -93,7 +95,7 @@ def remove(group: Group, user: User, *, by: UUID | None = None) -> bool:
     with transaction.atomic():
         removed = Membership.objects.filter(group=group, user=user).delete()[0] > 0
         if removed:
-            emit(GroupMemberRemoved(group=group.name), person=user.pk, by=by)
+            emit(GroupMemberRemoved(group=group.name), person=user.pk, by=by, changes=diff({"member": True}, {"member": False}))
     return removed
 
 

@@ -19,6 +19,7 @@ from idp.events.catalogue import (
     AccountSignedOutEverywhere,
     AccountVerified,
 )
+from idp.events.changes import diff
 from idp.events.models import EventRecord
 from idp.kernel import clock
 
@@ -64,7 +65,8 @@ def create(
                 user.save(force_insert=True)
         except IntegrityError:
             raise EmailTaken from None
-        emit(AccountCreated(method=method), person=user.pk)
+        by_staff = diff({}, {"email": user.email, **(claims or {})}, personal=None) if method != "signup" else None
+        emit(AccountCreated(method=method), person=user.pk, changes=by_staff)
         if verified:
             mark_verified(user)
         else:
@@ -106,7 +108,7 @@ def set_password(user: User, password: str) -> None:
     """The operator chose a new password for somebody."""
     with transaction.atomic():
         _replace_password(user, make_password(passwords.normalise(password)))
-        emit(AccountPasswordChanged(), person=user.pk)
+        emit(AccountPasswordChanged(), person=user.pk, changes=diff({"password": 1}, {"password": 2}))
         _tell(user)
 
 
@@ -127,7 +129,7 @@ def disable(user: User, *, by: UUID | None = None) -> None:
     with transaction.atomic():
         if User.objects.filter(pk=user.pk, is_active=True).update(is_active=False, credential_epoch=F("credential_epoch") + 1):
             user.refresh_from_db()
-            emit(AccountDisabled(), person=user.pk, by=by)
+            emit(AccountDisabled(), person=user.pk, by=by, changes=diff({"active": True}, {"active": False}))
 
 
 def enable(user: User, *, by: UUID | None = None) -> None:
@@ -135,7 +137,7 @@ def enable(user: User, *, by: UUID | None = None) -> None:
     with transaction.atomic():
         if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
             user.refresh_from_db()
-            emit(AccountEnabled(), person=user.pk, by=by)
+            emit(AccountEnabled(), person=user.pk, by=by, changes=diff({"active": False}, {"active": True}))
 
 
 def sign_out_everywhere(user: User, *, by: UUID | None = None) -> None:

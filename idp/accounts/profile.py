@@ -8,6 +8,7 @@ from django.db import transaction
 
 from idp.events import emit
 from idp.events.catalogue import ProfileChanged
+from idp.events.changes import diff
 from idp.kernel import clock
 
 from . import claims
@@ -40,6 +41,7 @@ def change(user: User, changes: Mapping[str, Any], *, role: Writer, by: UUID | N
             locked.updated_at = clock.now()
             locked.save(update_fields=["claims", "updated_at"])
             if told := tuple(name for name in changed if attributes()[name].event):
-                emit(ProfileChanged(attributes=told), person=user.pk, by=by)
+                by_staff = None if role == "person" else diff(before, after, personal=None)
+                emit(ProfileChanged(attributes=told), person=user.pk, by=by, changes=by_staff)
         user.claims, user.updated_at = locked.claims, locked.updated_at
     return changed

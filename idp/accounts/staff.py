@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from idp.events import catalogue, emit
+from idp.events.changes import diff
 
 from .models import User
 
@@ -17,7 +18,7 @@ def grant(user: User, *, by: UUID | None = None) -> bool:
     with transaction.atomic():
         changed = User.objects.filter(pk=user.pk, is_staff=False).update(is_staff=True)
         if changed:
-            emit(catalogue.StaffGranted(), person=user.pk, by=by)
+            emit(catalogue.StaffGranted(), person=user.pk, by=by, changes=diff({"staff": False}, {"staff": True}))
     return bool(changed)
 
 
@@ -26,7 +27,7 @@ def revoke(user: User, *, by: UUID | None = None) -> bool:
     with transaction.atomic():
         changed = User.objects.filter(pk=user.pk, is_staff=True).update(is_staff=False)
         if changed:
-            emit(catalogue.StaffRevoked(), person=user.pk, by=by)
+            emit(catalogue.StaffRevoked(), person=user.pk, by=by, changes=diff({"staff": True}, {"staff": False}))
     return bool(changed)
 
 

@@ -160,6 +160,7 @@ class ClientAdmin(StaffAdmin):
         return [
             self.action_path("", self.changelist_view, "changelist"),
             self.action_path("csv", self.csv_view, "csv"),
+            self.action_path("json", self.json_view, "json"),
             self.action_path("add/", self.add_view, "add"),
             self.action_path("<str:object_id>/secret/", self.secret_view, "secret"),
             self.action_path("<str:object_id>/switch/", self.switch_view, "switch"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -12,11 +11,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from idp.accounts.models import User
+from idp.audit import search
+from idp.audit.sealer import first_id
 from idp.events.catalogue import CATALOGUE
 from idp.events.models import EventRecord
 from idp.oidc.models import RefusedRequest
 
-from .lists import ChoiceFilter, RecordAdmin, RecordedFilter, badge, identifier, moment
+from .lists import ChoiceFilter, RecordAdmin, RecordedFilter, TimeFilter, badge, identifier, moment
 
 _BAD = {"sign_in.failed", "code.replayed", "refresh_token.replayed", "account.locked", "consent.denied"}
 
@@ -37,6 +38,28 @@ class StaffActionFilter(ChoiceFilter):
     conditions = {"staff": (_("staff"), Q(by__isnull=False))}
 
 
+class SinceFilter(TimeFilter):
+    """From a point in time on."""
+
+    title = _("from")
+    parameter_name = "since"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        moment = self.moment()
+        return queryset if moment is None else queryset.filter(pk__gte=first_id(moment))
+
+
+class UntilFilter(TimeFilter):
+    """Before a point in time."""
+
+    title = _("until")
+    parameter_name = "until"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        moment = self.moment()
+        return queryset if moment is None else queryset.filter(pk__lt=first_id(moment))
+
+
 class EventAdmin(RecordAdmin):
     """The list and one page per event."""
 
@@ -45,9 +68,9 @@ class EventAdmin(RecordAdmin):
     lead = _("Every sign-in, token, consent and change, newest first. Nothing here holds a password or a token.")
     list_display = ("event", "person_shown", "client", "when", "from_where", "done_by")
     list_display_links = ("event",)
-    list_filter = (NameFilter, RecordedFilter, StaffActionFilter)
+    list_filter = (NameFilter, RecordedFilter, SinceFilter, UntilFilter, StaffActionFilter)
     search_fields = ("request_id",)
-    search_help_text = _("E-mail, sub, client_id, request id, or the reference of an error page")
+    search_help_text = _("E-mail, sub, client_id, request id, or the reference of an error page; several narrow the search")
     ordering = ("-id",)
     csv_columns = ("id", "at", "name", "person", "by", "client_id", "ip", "user_agent", "request_id", "data")
     sortable_by = ()
@@ -59,24 +82,8 @@ class EventAdmin(RecordAdmin):
         return super().get_queryset(request).annotate(person_email=address("person"), by_email=address("by"))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
-        """Whole identifiers only: parts of them would read the whole table."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        wanted = Q(request_id=term) | Q(client_id=term)
-        try:
-            wanted |= Q(person=UUID(term)) | Q(by=UUID(term))
-        except ValueError:
-            pass
-        if "@" in term:
-            someone = User.objects.filter(email__iexact=term).values_list("pk", flat=True).first()
-            if someone is not None:
-                wanted |= Q(person=someone) | Q(by=someone)
-        elif len(term) <= 16:
-            request_id = RefusedRequest.objects.filter(reference=term.upper()).values_list("request_id", flat=True).first()
-            if request_id:
-                wanted |= Q(request_id=request_id)
-        return queryset.filter(wanted), False
+        """Whole identifiers only, which all must fit: parts of them would read the whole table."""
+        return search.narrow(queryset, search_term), False
 
     @admin.display(description=_("Event"))
     def event(self, record: EventRecord) -> Any:
@@ -107,8 +114,18 @@ class EventAdmin(RecordAdmin):
 
     def detail(self, request: HttpRequest, row: EventRecord) -> dict[str, Any]:
         kind = CATALOGUE.get(row.name)
+        data = {name: value for name, value in row.data.items() if name != "changes"}
+        changed = [(name, _side(sides, "old"), _side(sides, "new")) for name, sides in row.data.get("changes", {}).items()]
         return {
+            "changed": changed,
             "meaning": (kind.__doc__ or "").split("\n\n")[0] if kind else "",
-            "data": json.dumps(row.data, indent=2, ensure_ascii=False) if row.data else "",
+            "data": json.dumps(data, indent=2, ensure_ascii=False) if data else "",
             "refusals": RefusedRequest.objects.filter(request_id=row.request_id)[:5] if row.request_id else [],
         }
+
+
+def _side(sides: dict[str, Any], side: str) -> str:
+    if side not in sides:
+        return ""
+    value = sides[side]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -45,6 +45,7 @@ _STREAMS = {
     "webhook": Stream.SYSTEM,
     "staff": Stream.SYSTEM,
     "audit": Stream.SYSTEM,
+    "operator": Stream.SYSTEM,
 }
 
 
@@ -631,6 +632,35 @@ class StaffRevoked(Event):
     """A person may no longer use the staff console."""
 
     name: ClassVar[str] = "staff.revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffActed(Event):
+    """Staff did something in the console that left no other event; `page` is its address, `object` the row."""
+
+    name: ClassVar[str] = "staff.acted"
+    page: str
+    object: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffExported(Event):
+    """Staff downloaded a list of the console: `rows` rows in this `format`, as filtered by `filters`."""
+
+    name: ClassVar[str] = "staff.exported"
+    page: str
+    format: str
+    rows: int
+    filters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorCommandRun(Event):
+    """Somebody at the machine ran a command that may change something; `account` is theirs in the operating system."""
+
+    name: ClassVar[str] = "operator.command_run"
+    command: str
+    account: str
 
 
 # Audit

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from idp.events.catalogue import CATALOGUE, Event, is_counted, stream_of
+from idp.events.changes import Changes
 from idp.events.identifiers import ordered
 from idp.kernel import clock, context, db
 
@@ -41,12 +42,13 @@ _MOST_TEXT = 512
 _MOST_DATA = 4096
 
 
-def emit(event: Event, *, person: UUID | None = None, by: UUID | None = None) -> None:
+def emit(event: Event, *, person: UUID | None = None, by: UUID | None = None, changes: Changes | None = None) -> None:
     """Record what happened, in the caller's transaction: rolled back with it, committed with it.
 
     The moment, the address, the user agent and the request id are taken from the clock and from `kernel.context`.
 
-    Parameters: `person` is whom it concerns, `by` who did it if that is somebody else (staff).
+    Parameters: `person` is whom it concerns, `by` who did it if that is somebody else (staff),
+    `changes` what it did to the thing, member by member (`changes.diff`): kept as the member `changes` of `data`.
     Raises: KeyError for a type that is not in the catalogue; whatever the database raises.
     """
     found: dict[str, Any] = {}
@@ -54,6 +56,8 @@ def emit(event: Event, *, person: UUID | None = None, by: UUID | None = None) ->
         value = getattr(event, name)
         if value is not None and value != ():
             found[name] = value
+    if changes:
+        found["changes"] = changes
     data = _encode(found) if found else "{}"
     if "\\u" in data or len(data) > _MOST_DATA:
         data = _encode(_storable(found))

@@ -23,7 +23,7 @@ transaction as the change: if the change is there, so is its event, and the othe
 | `client_id` | the client concerned, if any |
 | `at` | when, in UTC |
 | `ip`, `user_agent`, `request_id` | from where: empty for commands and background work |
-| `data` | the fields of the event, as JSON; a field without value is left out |
+| `data` | the fields of the event, as JSON; a field without value is left out. `changes` says, member by member, what was changed (`old`, `new`): never a secret, never personal data |
 | `stream` | which part of the log it is in, see below |
 | `sequence` | the how-manieth event of this person: 1, 2, 3 … without a gap, in the order of the commits; empty in the stream `traffic` |
 
@@ -60,6 +60,7 @@ TITLES = {
     "consent": "Consent",
     "client": "Clients",
     "key": "Signing keys",
+    "operator": "Operator",
     "audit": "Audit",
 }
 

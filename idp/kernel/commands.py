@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, NoReturn
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import import_string
+
+from . import context
 
 MOST_INPUT = 64 * 1024
 USAGE_ERROR = 2
+READING = frozenset(("list", "show", "status", "search", "tail", "verify", "check", "diff"))
 
 
 class _Parser(CommandParser):
@@ -32,6 +38,8 @@ class OperatorCommand(BaseCommand):
     """
 
     subcommands: ClassVar[Mapping[str, tuple[str, str, str]]] = {}
+    # Names of subcommands beside READING that only look: every other one is recorded before it runs.
+    reading: ClassVar[Collection[str]] = ()
     # Commands start fast, and run before the deployment is whole: `doctor` and `check` look at that.
     requires_system_checks = ()
 
@@ -48,8 +56,18 @@ class OperatorCommand(BaseCommand):
             getattr(self, arguments)(one)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        run: Callable[[dict[str, Any]], dict[str, Any]] = getattr(self, self.subcommands[options["subcommand"]][2])
-        answer = run(options)
+        subcommand = options["subcommand"]
+        run: Callable[[dict[str, Any]], dict[str, Any]] = getattr(self, self.subcommands[subcommand][2])
+        name = f"{type(self).__module__.rpartition('.')[2]} {subcommand}"
+        # Whatever the command does is recorded under one request id, and as done by it.
+        token = context.enter(context.RequestContext(request_id=secrets.token_hex(16), user_agent=f"manage.py {name}"))
+        try:
+            if subcommand not in READING and subcommand not in self.reading:
+                record: Callable[[str], None] = import_string(settings.COMMAND_RECORDER)
+                record(name)
+            answer = run(options)
+        finally:
+            context.leave(token)
         if options["json"]:
             self.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2))
         else:

@@ -65,6 +65,9 @@ CLEANERS = [
     "idp.mfa.webauthn.ceremonies.delete_expired",
 ]
 
+# Records that a command runs which may change something (kernel/commands.py): function(name of the command).
+COMMAND_RECORDER = "idp.events.operator.record"
+
 # A worker that claimed a row and died: the row comes due again after so long. Longer than any receiver may take (each has its
 # own time-out of seconds), short enough that the mail of somebody who waits is still of use.
 DELIVERY_LEASE_SECONDS = 60

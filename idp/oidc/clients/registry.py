@@ -12,6 +12,7 @@ from django.db import transaction
 
 from idp.consent.models import Consent
 from idp.events import catalogue, emit
+from idp.events.changes import Changes, diff
 from idp.kernel import generations, sealing
 from idp.kernel.clock import now
 from idp.kernel.ids import secret_token
@@ -94,7 +95,7 @@ def create(
         _assign(client, meta)
         client.save(force_insert=True)
         secret = _new_secret(client) if client.token_endpoint_auth_method in SECRET_METHODS else None
-        emit(catalogue.ClientCreated(client_id=client.client_id), by=by)
+        emit(catalogue.ClientCreated(client_id=client.client_id), by=by, changes=_changes({}, describe(client)))
         generations.bump(cache.GENERATION)
     _fetch_logo(client, before=None)
     return client, secret
@@ -131,7 +132,7 @@ def _store(client: Client, meta: dict[str, Any], before: dict[str, Any], *, by: 
             secret = _new_secret(client)
         after = describe(client)
         changed = sorted(member for member in {*before, *after} if before.get(member) != after.get(member))
-        emit(catalogue.ClientUpdated(client_id=client.client_id, members=tuple(changed)), by=by)
+        emit(catalogue.ClientUpdated(client_id=client.client_id, members=tuple(changed)), by=by, changes=_changes(before, after))
         generations.bump(cache.GENERATION)
     _fetch_logo(client, before=before.get("logo_uri"))
     return secret
@@ -150,7 +151,8 @@ def set_enabled(client: Client, enabled: bool, *, by: UUID | None = None) -> Non
     with transaction.atomic():
         client.enabled = enabled
         client.save(update_fields=["enabled", "updated"])
-        emit(catalogue.ClientUpdated(client_id=client.client_id, members=("enabled",)), by=by)
+        changes = _changes({"enabled": not enabled}, {"enabled": enabled})
+        emit(catalogue.ClientUpdated(client_id=client.client_id, members=("enabled",)), by=by, changes=changes)
         generations.bump(cache.GENERATION)
 
 
@@ -165,7 +167,8 @@ def rotate_secret(client: Client, *, overlap: timedelta = SECRET_OVERLAP, by: UU
             newest.expires_at = now() + overlap
             newest.save(update_fields=["expires_at"])
         secret = _new_secret(client)
-        emit(catalogue.ClientSecretRotated(client_id=client.client_id), by=by)
+        changes = _changes({"client_secret": 1}, {"client_secret": 2, "overlap_seconds": int(overlap.total_seconds())})
+        emit(catalogue.ClientSecretRotated(client_id=client.client_id), by=by, changes=changes)
         generations.bump(cache.GENERATION)
     return secret
 
@@ -173,12 +176,20 @@ def rotate_secret(client: Client, *, overlap: timedelta = SECRET_OVERLAP, by: UU
 def delete(client: Client, *, by: UUID | None = None) -> None:
     """Remove a client with its codes, families, consents and secrets."""
     with transaction.atomic():
-        client_id = client.client_id
+        client_id, before = client.client_id, describe(client)
         client.delete()
         # By name, not by row: a later client under the same identifier must not inherit what people allowed this one.
         Consent.objects.filter(client_id=client_id).delete()
-        emit(catalogue.ClientDeleted(client_id=client_id), by=by)
+        emit(catalogue.ClientDeleted(client_id=client_id), by=by, changes=_changes(before, {}))
         generations.bump(cache.GENERATION)
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
+    return {
+        name: sides
+        for name, sides in diff(before, after, personal=("contacts",)).items()
+        if name not in ("client_id", "client_id_issued_at")
+    }
 
 
 def _grants_of(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -367,7 +367,7 @@ def command(*arguments: str) -> dict:
 def test_the_command(sealed, tmp_path):
     happen(1)
     assert command("status")["waiting"] == 2
-    assert command("seal") == {"sealed": 2}
+    assert command("seal") == {"sealed": 3}  # the command is recorded, too
     head = command("head")["head"]
     kept = tmp_path / "heads"
     kept.write_text(f"{head}\n")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.core.management.base import CommandError
 
-from idp.audit import export, heads, sealer
+from idp.audit import export, heads, sealer, search
 from idp.audit.models import FIRST_ID, Head, Sealer, Stream
 from idp.audit.verify import verify
 from idp.kernel.commands import OperatorCommand
@@ -24,6 +24,7 @@ class Command(OperatorCommand):
         "seal": ("Seal what is committed now, instead of waiting for the schedule.", "arguments_none", "seal"),
         "head": ("Sign a head now and print it: keep it where nobody who can change the database can change it.", "arguments_none", "head"),
         "verify": ("Check every link, head and log row; name the first broken link. Exit code 1 when something is.", "arguments_verify", "verify"),
+        "search": ("Find log rows: by person, client, kind, time, reference.", "arguments_search", "search"),
         "export": ("Write the log as JSON Lines, and a program that checks the file without Kairos ID.", "arguments_export", "export"),
     }  # fmt: skip
 
@@ -36,6 +37,38 @@ class Command(OperatorCommand):
     def arguments_export(self, parser: ArgumentParser) -> None:
         parser.add_argument("--out", metavar="FOLDER", required=True, help="where audit.jsonl and verify_audit.py are written")
         parser.add_argument("--without-personal-data", action="store_true", help="leave addresses, user agents and people out")
+
+    def arguments_search(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--person", metavar="PERSON", help="e-mail address or sub: whom it concerns, or who did it")
+        parser.add_argument("--client", metavar="CLIENT_ID")
+        parser.add_argument("--kind", metavar="NAME", help="name of an event, or a subject: sign_in.failed, account")
+        parser.add_argument("--since", metavar="TIME", help="ISO 8601 in UTC, or 90m, 36h, 7d ago")
+        parser.add_argument("--until", metavar="TIME")
+        parser.add_argument("--reference", metavar="REFERENCE", help="from an error page, or a request id")
+        parser.add_argument("--limit", type=int, default=100, metavar="ROWS", help="newest first (default 100, at most 10000)")
+
+    def search(self, options: dict[str, Any]) -> dict[str, Any]:
+        try:
+            found = search.find(
+                person=options["person"],
+                client_id=options["client"],
+                kind=options["kind"],
+                since=search.moment(options["since"]),
+                until=search.moment(options["until"]),
+                reference=options["reference"],
+            )
+        except ValueError as error:
+            raise CommandError(f"{error}.") from None
+        return {"events": [search.described(row) for row in found[: max(1, min(options["limit"], 10_000))]]}
+
+    def show(self, subcommand: str, answer: dict[str, Any]) -> None:
+        """One event per line."""
+        if subcommand != "search":
+            super().show(subcommand, answer)
+            return
+        for row in answer["events"]:
+            told = "  ".join(f"{name}={row[name]}" for name in ("person", "by", "client_id", "ip") if row[name])
+            self.stdout.write(f"{row['at']}  {row['name']}  {told}")
 
     def status(self, options: dict[str, Any]) -> dict[str, Any]:
         newest = Head.objects.order_by("-number").first()
