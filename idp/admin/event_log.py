@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from idp.accounts.models import User
 from idp.audit import search
-from idp.audit.sealer import first_id
 from idp.events.catalogue import CATALOGUE
 from idp.events.models import EventRecord
+from idp.events.partitions import first_id
 from idp.oidc.models import RefusedRequest
 
 from .lists import ChoiceFilter, RecordAdmin, RecordedFilter, TimeFilter, badge, identifier, moment

@@ -12,18 +12,6 @@ from idp.events.catalogue import CATALOGUE
 from idp.events.models import EventRecord
 
 SALT_BYTES = 16
-# Which chain an event goes to, by the subject of its name: chains may be kept for different times.
-_STREAMS = {
-    "account": "people", "sign_in": "people", "session": "people", "factor": "people", "consent": "people",
-    "tokens": "tokens", "code": "tokens", "refresh_token": "tokens",
-}  # fmt: skip
-_OTHERS = "operations"
-STREAMS = ("people", "tokens", "operations")
-
-
-def stream_of(name: str) -> str:
-    """The chain of an event of this name."""
-    return _STREAMS.get(name.partition(".")[0], _OTHERS)
 
 
 def personal_values(row: EventRecord) -> dict[str, Any]:
@@ -34,7 +22,7 @@ def personal_values(row: EventRecord) -> dict[str, Any]:
         "ip": row.ip,
         "user_agent": row.user_agent,
     }
-    for field in getattr(CATALOGUE.get(row.name), "personal", ()):
+    for field in CATALOGUE[row.name].personal if row.name in CATALOGUE else ():
         values[f"data.{field}"] = row.data.get(field, "")
     return {name: value for name, value in values.items() if value not in ("", None)}
 
@@ -56,6 +44,7 @@ def facts(row: EventRecord, *, stream: str, seq: int, commitments: Mapping[str, 
         "at": row.at.astimezone(UTC).isoformat(timespec="microseconds"),
         "client_id": row.client_id,
         "request_id": row.request_id,
+        "sequence": row.sequence,
         "data": {name: value for name, value in row.data.items() if f"data.{name}" not in commitments},
         "personal": dict(commitments),
     }

@@ -7,7 +7,7 @@ a row that becomes visible late is sealed late, and every row is looked at until
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -15,9 +15,10 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from idp.audit import heads
 from idp.audit.models import FIRST_ID, Link, Opening, Sealer, Stream
-from idp.audit.record import commit, facts, personal_values, stream_of
+from idp.audit.record import commit, facts, personal_values
 from idp.audit.verifier import link_hash
 from idp.events.models import EventRecord
+from idp.events.partitions import first_id
 from idp.kernel import clock
 
 BATCH = 500
@@ -52,11 +53,6 @@ def waiting(settled_to: UUID) -> QuerySet[EventRecord]:
     return EventRecord.objects.filter(~Exists(linked), pk__gte=settled_to).order_by("pk")
 
 
-def first_id(moment: datetime) -> UUID:
-    """The lowest identifier of this millisecond (RFC 9562 5.7)."""
-    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
-
-
 def _seal_batch() -> int | None:
     with transaction.atomic():
         state = heads.lock()
@@ -67,7 +63,7 @@ def _seal_batch() -> int | None:
         streams = {stream.name: stream for stream in Stream.objects.all()}
         links, openings = [], []
         for row in rows:
-            name = stream_of(row.name)
+            name = row.stream
             stream = streams.setdefault(name, Stream(name=name))
             commitments, salts = commit(personal_values(row))
             stream.seq += 1

@@ -12,9 +12,9 @@ from django.db.models import Q, QuerySet
 
 from idp.accounts.emails import canonical_email
 from idp.accounts.models import User
-from idp.audit.sealer import first_id
 from idp.events.catalogue import CATALOGUE
 from idp.events.models import EventRecord
+from idp.events.partitions import first_id
 from idp.kernel import clock
 from idp.oidc.models import RefusedRequest
 
@@ -75,9 +75,12 @@ def moment(text: str | None) -> datetime | None:
         if ago:
             return clock.now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError("not a time: write 2026-03-01, 2026-03-01T12:00 or 36h") from None
+        found = None
+    if found is None or found.year < 1971:  # identifiers count from 1970 (RFC 9562 5.7)
+        raise ValueError("not a time: write 2026-03-01, 2026-03-01T12:00 or 36h")
+    return found
 
 
 def described(row: EventRecord) -> dict[str, Any]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
-from idp.audit import heads, lines
+from idp.audit import heads, lines, retention
 from idp.audit.models import FIRST_ID, Head, Link, Sealer, Stream
 from idp.audit.sealer import waiting
 from idp.audit.verifier import Chains, head_digest, open_head
 from idp.events.models import EventRecord
+from idp.events.partitions import first_id
 
 PAGE = 5000
 
@@ -38,7 +41,8 @@ def verify(*, kept_heads: Iterable[str] = ()) -> Report:
         for line in lines.record_lines(stream):
             place = f"{stream.name} {line['seq']} (event {line['record']['id']})"
             if "missing" in line:
-                chains.problems.append(f"{place}: the log row was removed")
+                if UUID(line["missing"]) >= retention.expired_before(stream.name):
+                    chains.problems.append(f"{place}: the log row was removed")
                 chains.seq[stream.name], chains.hash[stream.name] = line["seq"], bytes.fromhex(line["hash"])
                 continue
             if "unsalted" in line:
@@ -89,8 +93,12 @@ def _heads(chains: Chains, report: Report, kept: Iterable[str]) -> None:
 
 def _expect(chains: Chains, report: Report, claims: dict[str, Any]) -> None:
     report.proved += 1
+    signed = first_id(datetime.fromtimestamp(claims["iat"], UTC))
     for name, place in claims["streams"].items():
         chains.expect(name, place["seq"], place["hash"], number=claims["number"])
+        # What was sealed after a head that has not expired itself cannot have expired.
+        if place["seq"] < chains.start.get(name, 0) and signed >= retention.expired_before(name):
+            chains.problems.append(f"{name} {place['seq'] + 1}: was cut off before its time")
 
 
 def _strangers(chains: Chains, report: Report) -> None:
@@ -100,5 +108,10 @@ def _strangers(chains: Chains, report: Report) -> None:
     last = FIRST_ID
     while page := list(EventRecord.objects.filter(pk__gt=last, pk__lt=settled_to).order_by("pk").values_list("pk", flat=True)[:PAGE]):
         linked = set(Link.objects.filter(event__gte=page[0], event__lte=page[-1]).values_list("event", flat=True))
-        chains.problems += [f"event {row}: is in the log, but in no chain" for row in page if row not in linked][:100]
+        strangers = [row for row in page if row not in linked]
+        if strangers:
+            streams = dict(EventRecord.objects.filter(pk__in=strangers[:100]).values_list("pk", "stream"))
+            chains.problems += [
+                f"event {row}: is in the log, but in no chain" for row, stream in streams.items() if row >= retention.expired_before(stream)
+            ]
         last = page[-1]

@@ -60,6 +60,7 @@ CLEANERS = [
     "idp.oidc.registration.tokens.delete_expired",
     "idp.oidc.registration.endpoint.delete_unused",
     "idp.oidc.explain.record.delete_expired",
+    "idp.audit.retention.cut_expired",
     "idp.accounts.proofs.delete_expired",
     "idp.accounts.lockout.delete_expired",
     "idp.mfa.webauthn.ceremonies.delete_expired",

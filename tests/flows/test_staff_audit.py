@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command, get_commands, load_command_class
@@ -12,7 +13,7 @@ from django.test import Client as Browser
 
 from idp.accounts import people
 from idp.accounts.models import User
-from idp.events import catalogue, emit, outbox
+from idp.events import catalogue, emit
 from idp.events.models import Delivery, EventRecord
 from idp.kernel.clock import now
 from idp.kernel.commands import READING, OperatorCommand
@@ -65,7 +66,7 @@ def test_each_change_of_the_console_is_recorded_with_who_what_when_and_from_wher
     rotation.ensure()
     dead = Delivery.objects.create(receiver="mail", payload="x", state=Delivery.State.DEAD, done_at=now())
     kid = SigningKey.objects.filter(algorithm="ES256").values_list("kid", flat=True)[0]
-    actions = [
+    actions: list[tuple[str, dict[str, str], str, dict[str, Any] | None]] = [
         (f"{CLIENTS}{app.pk}/switch/", {"to": "off"}, "client.updated", {"enabled": {"old": True, "new": False}}),
         (
             f"{CLIENTS}{app.pk}/secret/",
@@ -167,7 +168,6 @@ def history(person, app) -> None:
     emit(catalogue.SignInFailed(reason="password"), person=person.pk)
     emit(catalogue.SignInSucceeded(client_id=app.client_id), person=person.pk)
     record(OAuthError(REDIRECT_URI_MISMATCH), endpoint="authorize", arrived={"client_id": app.client_id})
-    outbox.Delivery.objects.all().delete()
 
 
 def test_the_console_finds_by_person_client_kind_time_and_reference(staff, history, person, app):

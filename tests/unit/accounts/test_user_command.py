@@ -64,7 +64,7 @@ def test_create_answers_with_the_sub(run, claims):
     }
     assert person.check_password(PASSWORD)
     assert PASSWORD not in json.dumps(answer)
-    assert set(EventRecord.objects.values_list("name", flat=True)) == {"account.created", "account.email_verified", "account.verified"}
+    assert set(EventRecord.objects.values_list("name", flat=True)) == {"operator.command_run", "account.created", "account.email_verified", "account.verified"}
 
 
 def test_without_a_password_none_will_ever_match(run):
@@ -133,7 +133,7 @@ def test_life_of_an_account(run):
     assert person.check_password(PASSWORD)
     assert person.credential_epoch == 2
     assert ["was changed" in mail.subject for mail in mails("ana@example.org")] == [True]
-    names = list(EventRecord.objects.order_by("id").values_list("name", flat=True))
+    names = list(EventRecord.objects.exclude(name="operator.command_run").order_by("id").values_list("name", flat=True))
     assert names[:3] == ["account.created", "account.email_verified", "account.verified"]
     assert names[3:] == ["account.disabled", "account.enabled", "account.password_changed"]
 

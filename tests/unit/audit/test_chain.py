@@ -14,11 +14,12 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from idp.audit import erasure, export, heads, sealer
+from idp.audit import erasure, export, heads, retention, sealer
 from idp.audit.models import Head, Link, Opening, Stream
 from idp.audit.verify import verify
 from idp.events import catalogue, emit
 from idp.events.models import EventRecord
+from idp.events.partitions import first_id
 from idp.kernel import context
 from idp.kernel.clock import now
 from idp.oidc.keys import rotation
@@ -53,21 +54,21 @@ def sealed() -> None:
     assert Head.objects.count() == 1
 
 
-def links(stream: str = "people") -> list[Link]:
+def links(stream: str = "security") -> list[Link]:
     return list(Link.objects.filter(stream=stream).order_by("seq"))
 
 
 def test_what_is_sealed_is_whole(sealed):
     report = verify()
     assert report.problems == []
-    assert (report.streams, report.records, report.waiting, report.proved) == ({"operations": 6, "people": 6}, 12, 0, 1)
+    assert (report.streams, report.records, report.waiting, report.proved) == ({"security": 6, "system": 6}, 12, 0, 1)
 
 
 def test_sealing_goes_on_where_it_stopped(sealed):
     happen(2)
     assert sealer.seal_due() == 4
     assert sealer.seal_due() == 0
-    assert verify().streams == {"operations": 8, "people": 8}
+    assert verify().streams == {"security": 8, "system": 8}
 
 
 def test_rows_that_are_not_sealed_yet_are_counted_and_nothing_worse(sealed):
@@ -78,7 +79,7 @@ def test_rows_that_are_not_sealed_yet_are_counted_and_nothing_worse(sealed):
 
 def test_a_row_that_becomes_visible_late_is_sealed_late(sealed):
     """Ids are ordered by when they were made, not by when they were committed."""
-    late = EventRecord.objects.create(id=sealer.first_id(now() - timedelta(minutes=2)), name="account.locked", person=ADA)
+    late = EventRecord.objects.create(id=first_id(now() - timedelta(minutes=2)), stream="security", name="sign_in.failed")
     assert sealer.seal_due() == 1
     assert links()[-1].event == late.pk
     assert verify().problems == []
@@ -87,9 +88,9 @@ def test_a_row_that_becomes_visible_late_is_sealed_late(sealed):
 def test_a_row_that_is_put_behind_what_has_settled_is_found(sealed):
     with time_machine.travel(now() + timedelta(hours=1), tick=False):
         sealer.seal_due()
-        EventRecord.objects.create(id=sealer.first_id(now() - timedelta(minutes=30)), name="account.locked", person=ADA)
+        EventRecord.objects.create(id=first_id(now() - timedelta(minutes=30)), stream="security", name="sign_in.failed")
         assert sealer.seal_due() == 0
-        assert verify().problems == [f"event {sealer.first_id(now() - timedelta(minutes=30))}: is in the log, but in no chain"]
+        assert verify().problems == [f"event {first_id(now() - timedelta(minutes=30))}: is in the log, but in no chain"]
 
 
 # Tampering
@@ -108,7 +109,7 @@ def change(link: Link, **columns) -> None:
 def test_a_changed_row_is_named(sealed, columns):
     third = links()[2]
     change(third, **columns)
-    assert verify().problems == [f"people 3 (event {third.event}): the hash does not fit: this record or one before it was changed"]
+    assert verify().problems == [f"security 3 (event {third.event}): the hash does not fit: this record or one before it was changed"]
 
 
 @clause("hostile case OP-12")
@@ -116,20 +117,20 @@ def test_a_changed_row_is_named(sealed, columns):
 def test_changed_personal_data_is_named(sealed, columns):
     third = links()[2]
     change(third, **columns)
-    assert verify().problems == [f"people 3 (event {third.event}): {next(iter(columns))} was changed"]
+    assert verify().problems == [f"security 3 (event {third.event}): {next(iter(columns))} was changed"]
 
 
 def test_personal_data_that_is_added_later_is_named(sealed):
     third = links()[2]
     change(third, by=GRACE)
-    assert verify().problems == [f"people 3 (event {third.event}): by was put there later"]
+    assert verify().problems == [f"security 3 (event {third.event}): by was put there later"]
 
 
 @clause("hostile case OP-12")
 def test_a_removed_row_is_named(sealed):
     third = links()[2]
     EventRecord.objects.filter(pk=third.event).delete()
-    assert verify().problems == [f"people 3 (event {third.event}): the log row was removed"]
+    assert verify().problems == [f"security 3 (event {third.event}): the log row was removed"]
 
 
 @clause("hostile case OP-12")
@@ -137,18 +138,18 @@ def test_a_removed_link_is_named(sealed):
     third, fourth = links()[2:4]
     EventRecord.objects.filter(pk=third.event).delete()
     third.delete()
-    assert verify().problems[0] == f"people 4 (event {fourth.event}): follows 2: something was removed, added or moved"
+    assert verify().problems[0] == f"security 4 (event {fourth.event}): follows 2: something was removed, added or moved"
 
 
 @clause("hostile case OP-12")
 def test_an_inserted_link_is_named(sealed):
     """Somebody makes room for a row of their own, and moves what follows."""
-    row = EventRecord.objects.create(name="sign_in.succeeded")
+    row = EventRecord.objects.create(stream="security", name="sign_in.succeeded")
     for link in reversed(links()[2:]):
         Link.objects.filter(pk=link.pk).update(seq=link.seq + 1)
-    Link.objects.create(event=row.pk, stream="people", seq=3, hash=bytes(32))
-    Stream.objects.filter(name="people").update(seq=7)
-    assert verify().problems[0] == f"people 3 (event {row.pk}): the hash does not fit: this record or one before it was changed"
+    Link.objects.create(event=row.pk, stream="security", seq=3, hash=bytes(32))
+    Stream.objects.filter(name="security").update(seq=7)
+    assert verify().problems[0] == f"security 3 (event {row.pk}): the hash does not fit: this record or one before it was changed"
 
 
 @clause("hostile case OP-12")
@@ -157,7 +158,7 @@ def test_reordered_rows_are_named(sealed):
     for seq in (1000, 2, 3):
         moved = {1000: second, 2: third, 3: second}[seq]
         Link.objects.filter(pk=moved.pk).update(seq=seq)
-    assert verify().problems[0] == f"people 2 (event {third.event}): the hash does not fit: this record or one before it was changed"
+    assert verify().problems[0] == f"security 2 (event {third.event}): the hash does not fit: this record or one before it was changed"
 
 
 @clause("hostile case OP-12")
@@ -167,15 +168,15 @@ def test_a_tail_that_was_cut_off_is_named(sealed):
     EventRecord.objects.filter(pk__in=[fifth.event, sixth.event]).delete()
     Link.objects.filter(pk__in=[fifth.pk, sixth.pk]).delete()
     fourth = links()[3]
-    Stream.objects.filter(name="people").update(seq=4, hash=fourth.hash)
-    assert verify().problems == ["people 6: a signed head names it, but it is not here: the end was cut off"]
+    Stream.objects.filter(name="security").update(seq=4, hash=fourth.hash)
+    assert verify().problems == ["security 6: a signed head names it, but it is not here: the end was cut off"]
 
 
 def test_a_tail_that_was_cut_off_before_the_next_head_is_named(sealed):
     happen(1)
     sealer.seal_due()  # the head is younger than five minutes: none is signed
     links()[6].delete()
-    assert "people 7: the chain ends early: its end was cut off" in verify().problems
+    assert "security 7: the chain ends early: its end was cut off" in verify().problems
 
 
 @clause("hostile case OP-12")
@@ -188,10 +189,10 @@ def test_a_chain_that_was_computed_anew_does_not_fit_the_head(sealed):
     previous = bytes(links()[1].hash)
     for link in links()[2:]:
         row = EventRecord.objects.get(pk=link.event)
-        previous = link_hash(previous, facts(row, stream="people", seq=link.seq, commitments=link.commitments))
+        previous = link_hash(previous, facts(row, stream="security", seq=link.seq, commitments=link.commitments))
         Link.objects.filter(pk=link.pk).update(hash=previous)
-    Stream.objects.filter(name="people").update(hash=previous)
-    assert verify().problems == [f"people 6 (event {links()[5].event}): not what a signed head says"]
+    Stream.objects.filter(name="security").update(hash=previous)
+    assert verify().problems == [f"security 6 (event {links()[5].event}): not what a signed head says"]
 
 
 @clause("hostile case OP-12")
@@ -235,7 +236,7 @@ def test_a_log_that_was_rolled_back_as_a_whole_does_not_fit_a_head_that_was_kept
     happen(1)
     sealer.seal_due()
     assert verify().problems == []
-    assert "people 6: a signed head names it, but it is not here: the end was cut off" in verify(kept_heads=[kept]).problems
+    assert "security 6: a signed head names it, but it is not here: the end was cut off" in verify(kept_heads=[kept]).problems
 
 
 def test_heads_of_a_key_that_is_gone_count_no_more_but_break_nothing(sealed):
@@ -277,13 +278,13 @@ def test_what_is_known_of_a_person_leaves_and_the_chain_stays_whole(sealed):
     row = EventRecord.objects.get(pk=links()[0].event)
     assert (row.person, row.ip, row.user_agent) == (None, "", "")
     assert Opening.objects.get(pk=row.pk).salts == {}
-    other = EventRecord.objects.get(pk=links("operations")[0].event)
+    other = EventRecord.objects.get(pk=links("system")[0].event)
     assert other.by == GRACE
 
 
 def test_of_staff_the_name_and_place_leave_and_the_deed_stays(sealed):
     erasure.forget(GRACE)
-    row = EventRecord.objects.get(pk=links("operations")[0].event)
+    row = EventRecord.objects.get(pk=links("system")[0].event)
     assert (row.by, row.ip, row.client_id) == (None, "", "app-0")
     assert verify().problems == []
 
@@ -292,7 +293,40 @@ def test_what_was_erased_cannot_be_put_back_changed(sealed):
     erasure.forget(ADA)
     third = links()[2]
     change(third, ip="192.0.2.66")
-    assert verify().problems == [f"people 3 (event {third.event}): ip was put there later"]
+    assert verify().problems == [f"security 3 (event {third.event}): ip was put there later"]
+
+
+# Retention
+
+
+def test_what_expired_leaves_and_the_chain_goes_on_from_there(sealed, tmp_path):
+    with time_machine.travel(now() + timedelta(days=401), tick=False):
+        happen(2)
+        sealer.seal_due()
+        assert retention.cut_expired() == 0  # the records are still there
+        expired = [link.event for link in links()[:6]]
+        EventRecord.objects.filter(pk__in=expired).delete()
+        assert verify().problems == []
+        assert retention.cut_expired() == 6
+        assert [link.seq for link in links()] == [7, 8]
+        assert verify().problems == []
+        assert exported(tmp_path)[0] == 0
+        happen(1)
+        sealer.seal_due()
+        assert verify().problems == []
+
+
+@clause("hostile case OP-12")
+def test_what_is_cut_off_before_its_time_is_found(sealed):
+    """Somebody removes the first records and sets the beginning of the chain behind them."""
+    with time_machine.travel(now() + timedelta(hours=1), tick=False):
+        happen(2)
+        sealer.seal_due()
+        gone = links()[:7]
+        EventRecord.objects.filter(pk__in=[link.event for link in gone]).delete()
+        Link.objects.filter(pk__in=[link.pk for link in gone]).delete()
+        Stream.objects.filter(name="security").update(cut_seq=7, cut_hash=gone[-1].hash)
+        assert verify().problems == ["security 7: was cut off before its time"]
 
 
 # Export
@@ -332,9 +366,9 @@ def test_an_export_without_personal_data_holds_none_and_is_checked_as_well(seale
 @pytest.mark.parametrize(
     ("tamper", "said"),
     [
-        (lambda lines: [line.replace('"reason":"password"', '"reason":"x"', 1) for line in lines], "people 1"),
+        (lambda lines: [line.replace('"reason":"password"', '"reason":"x"', 1) for line in lines], "security 1"),
         (lambda lines: [line.replace("192.0.2.7", "192.0.2.8") for line in lines], "ip was changed"),
-        (lambda lines: [line for line in lines if '"stream":"people","seq":3' not in line], "people 4"),
+        (lambda lines: [line for line in lines if '"stream":"security","seq":3' not in line], "security 4"),
         (lambda lines: [*lines[:5], lines[6], lines[5], *lines[7:]], "something was removed, added or moved"),
         (lambda lines: lines[:-1], "the file is not complete"),
         (lambda lines: [*lines[:-2], f'{{"type":"end","records":{len(lines) - 5}}}\n'], "the end was cut off"),
@@ -375,6 +409,6 @@ def test_the_command(sealed, tmp_path):
     assert command("export", "--out", str(tmp_path / "out"), "--without-personal-data")["lines"] > 14
     third = links()[2]
     change(third, client_id="other")
-    with pytest.raises(CommandError, match=f"people 3 \\(event {third.event}\\)") as caught:
+    with pytest.raises(CommandError, match=f"security 3 \\(event {third.event}\\)") as caught:
         command("verify")
     assert caught.value.returncode == 1
