@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from idp.audit import heads, lines, sealer, verifier
+from idp.audit import heads, lines, retention, sealer, verifier
 from idp.audit.models import Stream
 from idp.events import emit
 from idp.events.catalogue import AuditExported
@@ -20,6 +20,8 @@ def export(*, personal: bool = True, by: UUID | None = None) -> Iterator[str]:
     With `personal=False` addresses, user agents and people stay out: the file can be checked all the same.
     """
     emit(AuditExported(people=personal), by=by)
+    while retention.cut_expired():
+        pass
     sealer.seal_due()
     heads.sign()
     streams = list(Stream.objects.order_by("name"))
