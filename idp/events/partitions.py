@@ -24,7 +24,7 @@ _MONTH = re.compile(rf"{TABLE}_([a-z]+)_(\d{{4}})(\d{{2}})", re.ASCII)
 
 # SQLite knows no INSERT inside a SELECT: `log` reads the counter, this writes it, both in one statement.
 _SQLITE_TRIGGER = (
-    f"CREATE TRIGGER IF NOT EXISTS events_count AFTER INSERT ON {TABLE} WHEN NEW.person IS NOT NULL BEGIN "
+    f"CREATE TRIGGER IF NOT EXISTS events_count AFTER INSERT ON {TABLE} WHEN NEW.sequence IS NOT NULL BEGIN "
     "INSERT OR REPLACE INTO events_personsequence (person, last) VALUES (NEW.person, NEW.sequence); END"
 )
 
