@@ -5,12 +5,16 @@ from __future__ import annotations
 from django.urls import path
 from django.views.i18n import set_language
 
-from . import security, views
+from . import activity, profile, security, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
     path("account", views.overview, name="account"),
+    path("account/profile", profile.edit, name="account-profile"),
     path("account/apps", views.apps, name="account-apps"),
+    path("account/apps/receipt", views.receipt, name="account-receipt"),
+    path("account/activity", activity.activity, name="account-activity"),
+    path("account/activity/not-me", activity.not_me, name="account-not-me"),
     path("account/sessions", views.sessions, name="account-sessions"),
     path("account/security", security.overview, name="account-security"),
     path("account/security/authenticator", security.add_authenticator, name="account-add-authenticator"),

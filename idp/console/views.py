@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponseRedirect
+from django.http import Http404, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.utils.translation import gettext as _
@@ -81,6 +83,24 @@ def apps(request: HttpRequest) -> HttpResponse:
     return render(request, "console/apps.html", context)
 
 
+@require_safe
+@login_required
+def receipt(request: HttpRequest) -> HttpResponse:
+    """`/account/apps/receipt`: one app, and what the person agreed to; with `as=json` to keep."""
+    user = _person(request)
+    client_id = request.GET.get("client_id", "")
+    app = next((app for app in connected.apps(user) if app.client_id == client_id), None)
+    if app is None:
+        raise Http404
+    if request.GET.get("as") == "json" and app.receipt is not None:
+        answer = JsonResponse(connected.receipt(app, user=user), json_dumps_params={"indent": 2})
+        answer["Content-Disposition"] = 'attachment; filename="receipt.json"'
+        return answer
+    download = f"/account/apps/receipt?{urlencode({'client_id': client_id, 'as': 'json'})}"
+    context = {"section": "apps", "person": profile.display_name(user), "app": app, "download_url": download}
+    return render(request, "console/receipt.html", context)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def sessions(request: HttpRequest) -> HttpResponse:
@@ -89,6 +109,10 @@ def sessions(request: HttpRequest) -> HttpResponse:
     current = current_session(request)
     here = current.sid if current is not None else ""
     if request.method == "POST":
+        if request.POST.get("decision") == "end-all":
+            devices.sign_out_everywhere(user)
+            logout(request)
+            return redirect("login")
         if request.POST.get("decision") == "end-others":
             ended = devices.sign_out_others(user, here=here)
         else:

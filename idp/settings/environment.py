@@ -96,6 +96,9 @@ class Environment(BaseSettings):
     profile_schema_file: Path | None = Field(
         None, description="JSON file that adds, changes or removes profile attributes (docs/profile.md)."
     )
+    geoip_file: Path | None = Field(
+        None, description="MaxMind DB file (GeoLite2 City or alike) that tells the place of an address; empty: pages show addresses only."
+    )
     signup: Literal["open", "closed"] = Field("open", description="Who may create an account.")
     staff_second_step: Literal["", "required", "optional"] = Field(
         "", description="Whether the staff console wants a second step; empty: `required` in production, `optional` in development."
