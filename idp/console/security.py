@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from idp.kernel import limits, sealing
 from idp.mfa import factors, qr, step_up, verification
+from idp.mfa.webauthn import registration, signals
 
 from . import profile
 
@@ -63,10 +64,20 @@ class AuthenticatorForm(NameForm):
 @login_required
 def overview(request: HttpRequest) -> HttpResponse:
     """`/account/security`: everything that signs this person in, and what to mend."""
-    user = _person(request)
-    held = factors.of_person(user)
+    user = person_of(request)
+    held, keys = factors.of_person(user), factors.keys_of(user)
     left = factors.codes_left(user)
-    return _page(request, "security", held=held, codes_left=left, has_password=user.has_usable_password(), can_add=len(held) < factors.MOST)
+    return page(
+        request,
+        "security",
+        held=held,
+        keys=keys,
+        can_add_key=len(keys) < registration.MOST,
+        signals=signals.of_person(user),
+        codes_left=left,
+        has_password=user.has_usable_password(),
+        can_add=len(held) < factors.MOST,
+    )
 
 
 @sensitive_variables("enrolment")
@@ -75,9 +86,9 @@ def overview(request: HttpRequest) -> HttpResponse:
 @login_required
 def add_authenticator(request: HttpRequest) -> HttpResponse:
     """`/account/security/authenticator`: scan, type the first code, done."""
-    user = _person(request)
+    user = person_of(request)
     if not step_up.is_fresh(request, user):
-        return _prove_first(request)
+        return prove_first(request)
     if len(factors.of_person(user)) >= factors.MOST:
         messages.warning(request, _("You have as many authenticator apps as an account can have. Remove one first."))
         return redirect("account-security")
@@ -108,17 +119,17 @@ def add_authenticator(request: HttpRequest) -> HttpResponse:
     if factors.codes_left(user):
         messages.success(request, _("Your authenticator app was added."))
         return redirect("account-security")
-    return _page(request, "recovery_codes", codes=factors.make_codes(user, request=request), added=True)
+    return page(request, "recovery_codes", codes=factors.make_codes(user, request=request), added=device.name)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def authenticator(request: HttpRequest, number: int) -> HttpResponse:
     """`/account/security/authenticator/NUMBER`: another name, or away with it."""
-    user = _person(request)
+    user = person_of(request)
     device = _own(user, number)
     if not step_up.is_fresh(request, user):
-        return _prove_first(request)
+        return prove_first(request)
     form = NameForm(initial={"name": device.name})
     if request.method == "POST" and request.POST.get("decision") == "remove":
         if factors.remove(user, device, request=request):
@@ -131,24 +142,25 @@ def authenticator(request: HttpRequest, number: int) -> HttpResponse:
             return redirect("account-security")
     last = len(factors.of_person(user)) == 1
     status = 400 if form.is_bound else 200
-    return _page(request, "authenticator", status=status, device=device, form=form, last=last)
+    return page(request, "authenticator", status=status, device=device, form=form, last=last)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """`/account/security/recovery-codes`: new ones, shown this once."""
-    user = _person(request)
+    user = person_of(request)
     if not factors.required(user):
         return redirect("account-security")  # they stand in for a second factor: without one they are nothing
     if not step_up.is_fresh(request, user):
-        return _prove_first(request)
+        return prove_first(request)
     if request.method != "POST":
-        return _page(request, "recovery_codes", codes=None, codes_left=factors.codes_left(user))
-    return _page(request, "recovery_codes", codes=factors.make_codes(user, request=request), added=False)
+        return page(request, "recovery_codes", codes=None, codes_left=factors.codes_left(user))
+    return page(request, "recovery_codes", codes=factors.make_codes(user, request=request), added="")
 
 
-def _person(request: HttpRequest) -> User:
+def person_of(request: HttpRequest) -> User:
+    """Whoever is signed in; for views that only they reach."""
     return cast("User", request.user)
 
 
@@ -173,7 +185,7 @@ def _waiting(request: HttpRequest, user: User) -> factors.Enrolment | None:
         return None
 
 
-def _prove_first(request: HttpRequest) -> HttpResponse:
+def prove_first(request: HttpRequest) -> HttpResponse:
     """The sign-in page, which leads back; what a form held is not kept."""
     return HttpResponseRedirect(f"/login?{urlencode({'again': '1', 'next': request.path})}")
 
@@ -181,11 +193,10 @@ def _prove_first(request: HttpRequest) -> HttpResponse:
 def _enrol(request: HttpRequest, enrolment: factors.Enrolment, form: AuthenticatorForm, *, status: int = 200) -> HttpResponse:
     status = 400 if status == 200 and form.is_bound else status
     drawing = qr.svg(enrolment.uri)
-    return _page(
-        request, "add_authenticator", status=status, form=form, drawing=drawing, manual_key=enrolment.manual_key, uri=enrolment.uri
-    )
+    return page(request, "add_authenticator", status=status, form=form, drawing=drawing, manual_key=enrolment.manual_key, uri=enrolment.uri)
 
 
-def _page(request: HttpRequest, name: str, *, status: int = 200, **context: Any) -> HttpResponse:
-    scope = {"section": "security", "person": profile.display_name(_person(request)), **context}
+def page(request: HttpRequest, name: str, *, status: int = 200, **context: Any) -> HttpResponse:
+    """A page of this section, `console/NAME.html`."""
+    scope = {"section": "security", "person": profile.display_name(person_of(request)), **context}
     return render(request, f"console/{name}.html", scope, status=status)

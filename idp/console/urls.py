@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.i18n import set_language
 
-from . import activity, profile, security, views
+from . import activity, passkeys, profile, security, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
@@ -20,6 +20,9 @@ urlpatterns = [
     path("account/security/authenticator", security.add_authenticator, name="account-add-authenticator"),
     path("account/security/authenticator/<int:number>", security.authenticator, name="account-authenticator"),
     path("account/security/recovery-codes", security.recovery_codes, name="account-recovery-codes"),
+    path("account/security/passkey", passkeys.add, name="account-add-passkey"),
+    path("account/security/passkey/options", passkeys.options, name="account-passkey-options"),
+    path("account/security/passkey/<int:number>", passkeys.one, name="account-passkey"),
     path("language", set_language, name="language"),
     path("favicon.ico", views.favicon, name="favicon"),
 ]

@@ -62,6 +62,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "email_verified": user.email_verified,
         "has_password": user.has_usable_password(),
         "factors_count": len(factors.of_person(user)),
+        "keys_count": len(factors.keys_of(user)),
         "details": profile.details(user),
         "apps_count": len(connected.apps(user)),
         "sessions_count": len(devices.of_person(user, here="")),
