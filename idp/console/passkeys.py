@@ -48,7 +48,7 @@ def add(request: HttpRequest) -> HttpResponse:
         key = registration.complete(user, kind=_kind(request), **answer_of(request))
     except Refused as refusal:
         return page(request, "add_passkey", refusal=passkey_refusal(refusal.why), status=400)
-    step_up.prove(request, user, key, **Proved(key, key.verified).facts)
+    step_up.prove(request, user, key, client_id=None, **Proved(key, key.verified).facts)
     if factors.codes_left(user):
         messages.success(request, _("“%(name)s” was added.") % {"name": key.name})
         return redirect("account-security")

@@ -17,7 +17,7 @@ from idp.sessions.models import BrowserSession
 from tests.support.authenticator import enrol
 from tests.support.factories import PASSWORD, make_person
 from tests.support.mailbox import mails
-from tests.support.security_key import UP, UV, SecurityKey, add_key
+from tests.support.security_key import UP, SecurityKey, add_key
 
 from .test_passkeys import use
 
