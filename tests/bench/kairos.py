@@ -50,9 +50,12 @@ def running(environ: dict[str, str], *, workers: int, options: Sequence[str]) ->
     if environ["IDP_ENV"] == "production":
         servers.manage(environ, "collectstatic", "--noinput", seconds=180)
     with servers.web(environ, workers=workers, options=options) as server:
-        host = urlsplit(ISSUER).netloc
-        headers = {"Host": host, "X-Forwarded-For": "192.0.2.17", "X-Forwarded-Proto": "https", "User-Agent": "bench/1"}
-        yield Provider("Kairos ID", server.port, server.pids, headers, PATHS)
+        yield Provider("Kairos ID", server.port, server.pids, headers(), PATHS)
+
+
+def headers() -> dict[str, str]:
+    """As the TLS proxy sends them."""
+    return {"Host": urlsplit(ISSUER).netloc, "X-Forwarded-For": "192.0.2.17", "X-Forwarded-Proto": "https", "User-Agent": "bench/1"}
 
 
 def client(environ: dict[str, str], name: str, *arguments: str, **metadata: str) -> Client:

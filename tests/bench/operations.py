@@ -54,6 +54,10 @@ class Provider:
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
+    def load(self, source: Source, *, status: int, connections: int, seconds: float, most: int) -> load.Load:
+        """A round of requests; see `load.run`."""
+        return load.run(self.port, source, status=status, connections=connections, seconds=seconds, most=most)
+
     def ask(self, request: bytes) -> tuple[int, bytes, bytes]:
         """Status, head and body of one answer, outside of any round."""
         answers: list[tuple[bytes, bytes]] = []
@@ -64,7 +68,7 @@ class Provider:
                 answers.append((head, body))
             return requests.pop() if requests else None
 
-        load.run(self.port, source, status=200, connections=1, seconds=30, most=2)
+        self.load(source, status=200, connections=1, seconds=30, most=2)
         head, body = answers[0]
         return int(head.split(b" ", 2)[1]), head, body
 
@@ -137,7 +141,7 @@ class SignedIn:
     def make_codes(self, count: int) -> None:
         """Have `count` fresh codes ready."""
         self.codes.clear()
-        load.run(self.provider.port, self.authorize_source(), status=302, connections=8, seconds=30, most=count + 8)
+        self.provider.load(self.authorize_source(), status=302, connections=8, seconds=30, most=count + 8)
         if not self.codes:
             _, head, body = self.provider.ask(self.provider.request("GET", self.authorize_path(), headers={"Cookie": self.provider.cookie}))
             raise RuntimeError(f"{self.provider.name} gives no code: {(head + body)[:1500]!r}")
@@ -146,7 +150,7 @@ class SignedIn:
         """Have the answers to `count` code exchanges ready."""
         self.tokens.clear()
         self.make_codes(count + 8)
-        made = load.run(self.provider.port, self.redeem_source(), status=200, connections=8, seconds=30, most=count + 8)
+        made = self.provider.load(self.redeem_source(), status=200, connections=8, seconds=30, most=count + 8)
         if made.refused or not self.tokens:
             raise RuntimeError(f"{self.provider.name} gives no tokens: {made.example}")
 

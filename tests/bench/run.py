@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=8, help="of every process, and its database connections")
     parser.add_argument("--only", default="", help="operations whose name holds one of these words (comma-separated)")
     parser.add_argument("--peers", action="store_true", help="measure node-oidc-provider and django-oauth-toolkit in the same run")
+    parser.add_argument("--skip", default="", help="providers and operations whose name holds one of these words (comma-separated)")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     options = parser.parse_args()
     with ExitStack() as stack:
@@ -65,8 +66,7 @@ def main() -> None:
             redis = None
             print(f"Without Redis, so with development settings: {missing}")
         wanted = list(_start(stack, options, database, redis))
-        words = [word.strip().lower() for word in options.only.split(",") if word.strip()]
-        chosen = [one for one in wanted if not words or one.name in (VIEW, BARE) or any(word in one.name.lower() for word in words)]
+        chosen = [one for one in wanted if one.name in (VIEW, BARE) or _is_chosen(one, options)]
         bench = Bench(database=database, options=options)
         statements = {_key(one): bench.statements(one) for one in chosen if one.provider.database}
         rounds: dict[tuple[str, str], list[Round]] = {_key(one): [] for one in chosen}
@@ -92,6 +92,12 @@ def _start(stack: ExitStack, options: argparse.Namespace, database: servers.Serv
         from tests.bench.peers import peers
 
         yield from peers.start(stack, database=database, workers=options.workers, threads=options.threads)
+
+
+def _is_chosen(operation: Operation, options: argparse.Namespace) -> bool:
+    only, skip = ([word.strip().lower() for word in words.split(",") if word.strip()] for words in (options.only, options.skip))
+    name = f"{operation.provider.name}: {operation.name}".lower()
+    return (not only or any(word in name for word in only)) and not any(word in name for word in skip)
 
 
 @contextmanager
@@ -158,8 +164,7 @@ class Bench:
         )
 
     def _load(self, operation: Operation, *, seconds: float, most: int, connections: int | None = None) -> load.Load:
-        return load.run(
-            operation.provider.port,
+        return operation.provider.load(
             operation.source,
             status=operation.status,
             connections=connections or operation.connections or self.options.connections,

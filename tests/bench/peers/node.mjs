@@ -1,38 +1,15 @@
-// node-oidc-provider for `make bench-peers`: everything in memory, one process, interactions that agree by themselves.
+// node-oidc-provider for `make bench-peers`: one process, interactions that agree by themselves; everything in memory,
+// or in the PostgreSQL of the last argument.
 import { generateKeyPairSync } from "node:crypto";
 import Provider from "oidc-provider";
+import { Memory } from "./node_memory.mjs";
+import { onPostgreSQL } from "./node_postgresql.mjs";
 
 const port = Number(process.argv[2]);
 const secret = process.argv[3];
 const redirectUri = process.argv[4];
+const databaseUrl = process.argv[5];
 const RESOURCE = "https://api.bench.example";
-const MOST = 200000;
-
-// Its own memory adapter forgets all but the last 1,000 entries, and with them the session; this one is as simple and keeps more.
-const stored = new Map();
-const byUid = new Map();
-const ofGrant = new Map();
-class Memory {
-  constructor(model) { this.model = model; }
-  key(id) { return `${this.model}:${id}`; }
-  async upsert(id, payload) {
-    const key = this.key(id);
-    stored.set(key, payload);
-    if (payload.uid) byUid.set(payload.uid, key);
-    if (payload.grantId) ofGrant.set(payload.grantId, [...(ofGrant.get(payload.grantId) ?? []).slice(-20), key]);
-    if (stored.size > MOST) {
-      for (const old of stored.keys()) {
-        if (!old.startsWith("Session:") && !old.startsWith("Grant:")) { stored.delete(old); break; }
-      }
-    }
-  }
-  async find(id) { return stored.get(this.key(id)); }
-  async findByUid(uid) { return stored.get(byUid.get(uid)); }
-  async findByUserCode() { return undefined; }
-  async destroy(id) { stored.delete(this.key(id)); }
-  async consume(id) { const found = stored.get(this.key(id)); if (found) found.consumed = Math.floor(Date.now() / 1000); }
-  async revokeByGrantId(grantId) { for (const key of ofGrant.get(grantId) ?? []) stored.delete(key); ofGrant.delete(grantId); }
-}
 
 const jwk = (type, options, alg) => ({ ...generateKeyPairSync(type, options).privateKey.export({ format: "jwk" }), alg, use: "sig", kid: alg });
 const app = (client_id, id_token_signed_response_alg) => ({
@@ -44,7 +21,7 @@ const service = (client_id) => ({
 });
 
 const provider = new Provider(`http://localhost:${port}`, {
-  adapter: Memory,
+  adapter: databaseUrl ? await onPostgreSQL(databaseUrl, Number(process.argv[6])) : Memory,
   clients: [app("app", "RS256"), app("app-es256", "ES256"), service("service"), service("service-opaque")],
   jwks: { keys: [jwk("rsa", { modulusLength: 2048 }, "RS256"), jwk("ec", { namedCurve: "P-256" }, "ES256")] },
   cookies: { keys: [secret] },

@@ -25,18 +25,29 @@ SCOPE = "openid profile email offline_access"
 def start(stack: ExitStack, *, database: servers.Server, workers: int, threads: int) -> Iterator[Operation]:
     """Their rows of the table; a peer that this machine cannot run is skipped with a sentence."""
     try:
-        yield from _node(stack)
+        yield from _node(stack, "node-oidc-provider (memory)")
+        url = _database(database, "node_peer")
+        yield from _node(stack, "node-oidc-provider (PostgreSQL)", url, str(threads))
     except servers.Missing as missing:
         print(f"SKIPPED node-oidc-provider: {missing}")
     yield from _django_oauth_toolkit(stack, database=database, workers=workers, threads=threads)
 
 
-def _node(stack: ExitStack) -> Iterator[Operation]:
+def _database(server: servers.Server, name: str) -> str:
+    import psycopg
+
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server.url.rpartition('/')[0]}/{name}"
+
+
+def _node(stack: ExitStack, name: str, *storage: str) -> Iterator[Operation]:
+    """`storage`: a PostgreSQL URL and how many connections to it; none = memory."""
     node, npm = servers.need("node"), servers.need("npm")
-    if not (HERE / "node_modules").is_dir():
+    if not (HERE / "node_modules/pg").is_dir():
         subprocess.run([npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"], cwd=HERE, check=True, timeout=300)
     port, secret = servers.free_port(), secrets.token_urlsafe(32)
-    command: list[str | Path] = [node, HERE / "node.mjs", str(port), secret, REDIRECT_URI]
+    command: list[str | Path] = [node, HERE / "node.mjs", str(port), secret, REDIRECT_URI, *storage]
     server = stack.enter_context(servers.child("node", command, environ=servers.child_environ(NODE_ENV="production"), cwd=HERE))
     server.wait_until(lambda: servers.listens(port))
     paths = {
@@ -46,8 +57,8 @@ def _node(stack: ExitStack) -> Iterator[Operation]:
         "introspect": "/token/introspection",
         "token": "/token",
     }
-    provider = Provider("node-oidc-provider", port, server.pids, {"Host": f"localhost:{port}"}, paths, database=False, redirects_by=303)
-    person, person_es256 = (SignedIn(provider, Client(name, secret), SCOPE) for name in ("app", "app-es256"))
+    provider = Provider(name, port, server.pids, {"Host": f"localhost:{port}"}, paths, database=bool(storage), redirects_by=303)
+    person, person_es256 = (SignedIn(provider, Client(app, secret), SCOPE) for app in ("app", "app-es256"))
     browser = Browser(provider)
     for one in (person, person_es256):
         browser.sign_in(one.authorize_path())
@@ -66,17 +77,13 @@ def _node(stack: ExitStack) -> Iterator[Operation]:
 
 
 def _django_oauth_toolkit(stack: ExitStack, *, database: servers.Server, workers: int, threads: int) -> Iterator[Operation]:
-    import psycopg
-
     from tests.bench.peers.dot import CLIENT_SECRET
 
-    with psycopg.connect(database.url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE peer")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     port = servers.free_port()
-    options = {"database": database.url.rpartition("/")[0] + "/peer", "key": key.decode(), "redirect_uri": REDIRECT_URI}
+    options = {"database": _database(database, "dot_peer"), "key": key.decode(), "redirect_uri": REDIRECT_URI}
     options |= {"port": port, "workers": workers, "threads": threads}  # type: ignore[dict-item]
     command = [sys.executable, "-m", "tests.bench.peers.dot"]
     environ = servers.child_environ()
