@@ -108,7 +108,6 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", buffering=1)
     with ExitStack() as stack:
         chosen = _start(stack, options.only)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # access lines are written, and nobody reads them
         if options.profile:
             _profile(chosen, options.requests, out)
             return
@@ -134,6 +133,7 @@ def _start(stack: ExitStack, only: str) -> list[Operation]:
     servers.manage(environ, "keys", "rotate")
     servers.manage(environ, "collectstatic", "--noinput", seconds=180)
     os.environ.update(environ)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # access lines are written, and nobody reads them
     provider = InProcess("Kairos ID", 0, list, kairos.headers(), kairos.PATHS)
     from idp.wsgi import application
 
@@ -159,7 +159,7 @@ def _profile(chosen: list[Operation], requests: int, out: TextIO) -> None:
         if one.prepare:
             one.prepare(requests)
         one.provider.load(one.source, status=one.status, connections=1, seconds=20, most=20)
-        one.provider.profile = cProfile.Profile()
+        one.provider.profile = cProfile.Profile(time.thread_time)
         one.provider.load(one.source, status=one.status, connections=1, seconds=60, most=requests - 20)
         print(f"\n{one.name}, {requests - 20} requests", file=out)
         statistics = pstats.Stats(one.provider.profile, stream=out)
