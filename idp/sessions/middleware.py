@@ -9,21 +9,13 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from idp.accounts import gate
-
 from .store import SessionStore
 
 
 def _signed_in(request: HttpRequest) -> Any:
     """The live session row whose person may be here now, or None."""
     store = request.session
-    row = store.browser_session if isinstance(store, SessionStore) else None
-    if row is None or row.user is None or not row.sid:
-        return None
-    # The one account gate: disabled, locked, changed credentials end the session at its next use.
-    if gate.refusal(row.user, epoch=row.epoch) is not None:
-        return None
-    return row
+    return store.signed_in() if isinstance(store, SessionStore) else None
 
 
 class AuthenticationMiddleware(DjangoAuthenticationMiddleware):

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.db import DatabaseError, OperationalError
 
+from idp.accounts import gate
 from idp.kernel import db
 from idp.kernel.clock import now
 from idp.kernel.ids import digest, secret_token
@@ -49,6 +50,14 @@ class SessionStore(SessionBase):
             if self.session_key:
                 self.row = self._find(self.session_key)
         return self.row
+
+    def signed_in(self) -> Any:
+        """The live `BrowserSession` whose person may be here now, or None."""
+        row = self.browser_session
+        if row is None or row.user is None or not row.sid:
+            return None
+        # The one account gate: disabled, locked, changed credentials end the session at its next use.
+        return row if gate.refusal(row.user, epoch=row.epoch) is None else None
 
     def _find(self, key: str) -> Any:
         from idp.accounts.models import User

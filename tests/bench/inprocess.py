@@ -28,7 +28,7 @@ from typing import Any, TextIO
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.bench import kairos, load, operations  # noqa: E402
+from tests.bench import kairos, load  # noqa: E402
 from tests.bench.operations import Operation, Provider, Source  # noqa: E402
 from tests.support import servers  # noqa: E402
 

@@ -75,6 +75,13 @@ def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: In
     return AskPerson(interaction.page_url())
 
 
+def unasked(wanted: AuthorizationRequest, session: BrowserSession, *, now: datetime) -> Answer | None:
+    """The answer to a request by itself, or None where `dispatch` has to go on: somebody must be asked, or there is an error to tell."""
+    if open_reason(Situation(request=wanted, session=session, interaction=None, now=now)) is not None:
+        return None
+    return Answer(_grant(wanted, session), session.person)
+
+
 def card(client: ClientPolicy) -> ClientCard:
     """What pages show of a client."""
     return ClientCard(

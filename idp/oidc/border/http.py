@@ -27,6 +27,7 @@ class HttpIn:
     origin: str | None
     if_none_match: str | None
     ip: str
+    cookies: str = ""
 
     @classmethod
     def of_django(cls, request: HttpRequest) -> HttpIn:

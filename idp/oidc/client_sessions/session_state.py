@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -30,12 +31,18 @@ def member(*, client_id: str, redirect_uri: str, sid: str) -> str:
     return f"{hashlib.sha256(text.encode()).hexdigest()}.{salt}"
 
 
+def is_known(cookies: Mapping[str, str], sid: str) -> bool:
+    """Whether the browser's cookie is already in step with the session."""
+    return cookies.get(cookie_name()) == browser_state(sid)
+
+
 def remember(request: HttpRequest, response: HttpResponse, sid: str) -> None:
     """Keep the cookie in step with the session; sent to framed pages of other sites, hence SameSite=None."""
-    state = browser_state(sid)
-    if request.COOKIES.get(cookie_name()) != state:
+    if not is_known(request.COOKIES, sid):
         secure = settings.SESSION_COOKIE_SECURE
-        response.set_cookie(cookie_name(), state, secure=secure, httponly=False, samesite="None" if secure else "Lax", path="/")
+        response.set_cookie(
+            cookie_name(), browser_state(sid), secure=secure, httponly=False, samesite="None" if secure else "Lax", path="/"
+        )
 
 
 def forget(response: HttpResponse) -> None:
