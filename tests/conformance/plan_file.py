@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+BLOCKS = ("client", "client2", "client_secret_post")
+DEFAULT_METHOD = "client_secret_basic"
+METHODS = (DEFAULT_METHOD, "client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
+RESPONSE_TYPES = ("code", "id_token", "id_token token", "code id_token", "code token", "code id_token token")
+REGISTRATIONS = ("dynamic_client", "static_client")
 PLACEHOLDER = re.compile(r"\{(issuer|suite|alias|login|password)\}")
 
 Json = dict[str, Any]
@@ -33,26 +38,53 @@ def names() -> list[str]:
     return sorted(path.stem for path in (HERE / "plans").glob("*.json"))
 
 
-def load(name: str, *, clients: Json, values: dict[str, str]) -> Plan:
+def load(name: str, *, clients: Json, values: dict[str, str], variant: Json | None = None) -> Plan:
     """Read a plan file and complete it.
 
-    `name` is the file's name without `.json`, or the suite's own name of the plan. `clients` maps a configuration block of the suite (`client`, `client2`, `client_secret_post`) to its `client_id` and
-    `client_secret`; `values` replaces `{issuer}`, `{suite}`, `{alias}`, `{login}` and `{password}` wherever they stand in a text.
-    Raises `PlanError` if the plan is unknown, a client or value is missing, or a step is not in `browser.json`.
+    `name` is the file's name without `.json`, or the suite's own name of the plan. `clients` is what `manage.py conformance prepare` printed:
+    by configuration block of the suite (`client`, `client2`, `client_secret_post`), and below `methods` by way of client authentication;
+    `values` replaces `{issuer}`, `{suite}`, `{alias}`, `{login}` and `{password}` wherever they stand in a text; `variant` replaces members of
+    the plan's variant, for static clients bringing those in. Raises `PlanError` if the plan is unknown, a client or value is missing, or a
+    step is not in `browser.json`.
     """
     source = _source(name)
-    config: Json = dict(source["config"])
-    for block in source["clients"]:
-        if block not in clients:
+    chosen: Json = source["variant"] | (variant or {})
+    static = chosen.get("client_registration") == "static_client"
+    config: Json = {key: value for key, value in source["config"].items() if not (static and key in BLOCKS)}
+    method = chosen.get("client_auth_type", DEFAULT_METHOD)
+    known = clients if method == DEFAULT_METHOD else clients.get("methods", {}).get(method, {})
+    for block in source["clients"] or (BLOCKS if static else ()):
+        found = known.get(block) or clients.get(block)
+        if not found:
             raise PlanError(
                 f"the plan {name} needs the client {block}: run `manage.py conformance prepare --json`, or pass --clients with what it printed"
             )
-        config[block] = {key: clients[block][key] for key in ("client_id", "client_secret")} | config.get(block, {})
+        config[block] = found | config.get(block, {})
     if "browser" in source:
         config["browser"] = _browser(source["browser"])
     if "override" in source:
         config["override"] = {module: {"browser": _browser(visits)} for module, visits in source["override"].items()}
-    return Plan(name=source["plan"], variant=source["variant"], config=_fill(config, values), by_person=bool(source.get("person")))
+    return Plan(name=source["plan"], variant=chosen, config=_fill(config, values), by_person=bool(source.get("person")))
+
+
+def every() -> list[tuple[str, Json]]:
+    """List the whole of what is to be shown: each plan file as it stands, the logout plans with static clients too, and the plan of every
+    module in each combination of response type, way of client authentication and registration, and each response type by form_post.
+    """
+    runs: list[tuple[str, Json]] = [(name, {}) for name in names() if name != "everything"]
+    runs += [(name, {"client_registration": "static_client"}) for name in names() if name.endswith(("-logout", "-management"))]
+    runs += [
+        ("everything", {"client_registration": registration, "client_auth_type": method, "response_type": response_type})
+        for registration in REGISTRATIONS
+        for method in METHODS
+        for response_type in RESPONSE_TYPES
+    ]
+    runs += [
+        ("everything", {"client_registration": registration, "response_mode": "form_post", "response_type": response_type})
+        for registration in REGISTRATIONS
+        for response_type in RESPONSE_TYPES
+    ]
+    return runs
 
 
 def _source(name: str) -> Json:

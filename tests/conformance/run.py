@@ -28,22 +28,52 @@ from tests.conformance import plan_file, suite_api  # noqa: E402
 def main(arguments: list[str] | None = None) -> int:
     """Run the plan that the arguments name; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        results = _run(options)
-    except (plan_file.PlanError, suite_api.SuiteError) as error:
-        print(f"conformance: {error}", file=sys.stderr)
-        return 2
-    total = Counter(result.outcome for result in results)
-    print("\n" + "  ".join(f"{outcome} {total[outcome]}" for outcome in suite_api.OUTCOMES))
-    bad = total["failed"] + (total["warning"] + total["skipped"] if options.strict else 0)
-    return 1 if bad or not results else 0
+    runs = plan_file.every() if options.plan == "all" else [(options.plan, {})]
+    totals: list[tuple[str, Counter[str]]] = []
+    for name, variant in runs:
+        try:
+            results = _run(options, name, variant | dict(options.variant))
+        except (plan_file.PlanError, suite_api.SuiteError) as error:
+            print(f"conformance: {error}", file=sys.stderr)
+            if len(runs) == 1:
+                return 2
+            results = []  # a run of none of its modules counts as failed
+        total = Counter(result.outcome for result in results)
+        print("\n" + "  ".join(f"{outcome} {total[outcome]}" for outcome in suite_api.OUTCOMES), flush=True)
+        totals.append((", ".join((name, *variant.values())), total))
+    if len(runs) > 1:
+        _show_table(totals)
+    judged = ("failed", "warning", "skipped") if options.strict else ("failed",)
+    return 1 if any(total[outcome] for _, total in totals for outcome in judged) or not all(total for _, total in totals) else 0
+
+
+def _show_table(totals: list[tuple[str, Counter[str]]]) -> None:
+    """Print one line for each run, in Markdown."""
+    print(f"\n| plan | {' | '.join(suite_api.OUTCOMES)} |\n| --- |{' --- |' * len(suite_api.OUTCOMES)}")
+    for name, total in totals:
+        print(f"| {name} | {' | '.join(str(total[outcome]) for outcome in suite_api.OUTCOMES)} |")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError("NAME=VALUE is wanted")
+    return name, value
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     env = os.environ.get
     parser.add_argument("--suite", required=True, metavar="URL", help="base URL of the suite, e.g. https://suite.test:8443")
-    parser.add_argument("--plan", default="basic", help=f"the suite's name or one of: {', '.join(plan_file.names())} (default: basic)")
+    parser.add_argument("--plan", default="basic", help=f"the suite's name or one of: all, {', '.join(plan_file.names())} (default: basic)")
+    parser.add_argument(
+        "--variant",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="replaces a member of the plan's variant (repeatable)",
+    )
     parser.add_argument(
         "--issuer",
         default=env("CONFORMANCE_ISSUER") or "https://op.test:9443",
@@ -79,13 +109,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> list[suite_api.ModuleResult]:
+def _run(options: argparse.Namespace, name: str, variant: plan_file.Json) -> list[suite_api.ModuleResult]:
     """Create the plan, run its modules one after another and write what was asked for."""
-    plan = _plan(options)
+    plan = _plan(options, name, variant)
     suite = suite_api.Suite(options.suite, token=os.environ.get("CONFORMANCE_TOKEN", ""), ca_file=options.ca_file)
     version = suite.version()
     created = suite.create_plan(plan.name, variant=plan.variant, config=plan.config)
     print(f"{plan.name} on suite {version}: {suite.base_url}/plan-detail.html?plan={created['id']}")
+    print(", ".join(str(value) for value in plan.variant.values()))
     results = []
     with _visitor(options, plan) as visit:
         for module in _chosen(created["modules"], only=options.only):
@@ -127,7 +158,7 @@ def _chosen(modules: list[plan_file.Json], *, only: list[str] | None) -> list[pl
     return [module for module in modules if not only or module["testModule"] in only]
 
 
-def _plan(options: argparse.Namespace) -> plan_file.Plan:
+def _plan(options: argparse.Namespace, name: str, variant: plan_file.Json) -> plan_file.Plan:
     """Join the plan file with the clients file and the options."""
     known = _clients(options.clients)
     person = known.get("person", {})
@@ -138,7 +169,7 @@ def _plan(options: argparse.Namespace) -> plan_file.Plan:
         "login": options.login or person.get("login", ""),
         "password": options.password or person.get("password", ""),
     }
-    return plan_file.load(options.plan, clients=known, values=values)
+    return plan_file.load(name, clients=known, values=values, variant=variant)
 
 
 def _clients(path: Path) -> plan_file.Json:

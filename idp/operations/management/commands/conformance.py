@@ -7,11 +7,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any, ClassVar
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.core.management.base import CommandError
 
 from idp.accounts import claims as standard
 from idp.accounts import people
+from idp.kernel import jose
 from idp.kernel.commands import OperatorCommand
 from idp.kernel.ids import secret_token
 from idp.oidc.clients import registry
@@ -20,6 +22,7 @@ from idp.oidc.keys import rotation
 PERSON = Path(settings.BASE_DIR) / "tests" / "conformance" / "person.json"
 THROW_AWAY = (".test", ".example", ".localhost", ".invalid")  # RFC 2606: names that no real provider has
 CLIENTS = {"client": "client_secret_basic", "client2": "client_secret_basic", "client_secret_post": "client_secret_post"}
+OTHER_METHODS = ("client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
 
 
 class Command(OperatorCommand):
@@ -44,10 +47,15 @@ class Command(OperatorCommand):
             raise CommandError("Refused: this is no throw-away instance (IDP_ENV=development and an issuer below .test or on localhost).")
         rotation.ensure()
         base = f"{options['suite'].rstrip('/')}/test/a/{options['alias']}"
-        return {**{block: self._client(block, method, base) for block, method in CLIENTS.items()}, "person": self._person()}
+        return {
+            **{block: self._client(block, method, base) for block, method in CLIENTS.items()},
+            "methods": {method: {block: self._client(block, method, base) for block in ("client", "client2")} for method in OTHER_METHODS},
+            "person": self._person(),
+        }
 
-    def _client(self, block: str, method: str, base: str) -> dict[str, str | None]:
-        document = {
+    def _client(self, block: str, method: str, base: str) -> dict[str, Any]:
+        """Register one client; what the suite must know of it, for `private_key_jwt` with its (throw-away) private key."""
+        document: dict[str, Any] = {
             "client_name": f"Conformance {block}",
             "profile": "oidc",
             "token_endpoint_auth_method": method,
@@ -58,8 +66,14 @@ class Command(OperatorCommand):
             "backchannel_logout_uri": f"{base}/backchannel_logout",
             "frontchannel_logout_uri": f"{base}/frontchannel_logout",
         }
-        client, secret = registry.create(document, type="web")
-        return {"client_id": client.client_id, "client_secret": secret}
+        if method != "private_key_jwt":
+            client, secret = registry.create(document, type="spa" if method == "none" else "web")
+            return {"client_id": client.client_id} | ({"client_secret": secret} if secret else {})
+        key = ec.generate_private_key(ec.SECP256R1())
+        public = jose.public_jwk(key, "ES256")
+        client, _ = registry.create(document | {"jwks": {"keys": [public]}, "token_endpoint_auth_signing_alg": "ES256"}, type="web")
+        private = jose.b64encode(key.private_numbers().private_value.to_bytes(32, "big"))  # RFC 7518 6.2.2.1
+        return {"client_id": client.client_id, "jwks": {"keys": [public | {"d": private}]}}
 
     def _person(self) -> dict[str, str]:
         if not PERSON.exists():
