@@ -231,7 +231,17 @@ def _fits(jwk: Mapping[str, Any], algorithm: str) -> bool:
         return jwk.get("crv") == "P-256"
     if algorithm == "EdDSA":
         return jwk.get("crv") == "Ed25519"
-    return isinstance(jwk.get("n"), str) and len(jwk["n"]) >= 342  # 2048 bits
+    return _strong(jwk)
+
+
+def _strong(jwk: Mapping[str, Any]) -> bool:
+    # RFC 7518 3.3, 3.5: an RSA modulus of at least 2048 bits; curves are of one size each.
+    if jwk.get("kty") != "RSA":
+        return True
+    try:
+        return int.from_bytes(b64decode(jwk["n"]), "big").bit_length() >= 2048
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _signed_by(token: str, jwk: Mapping[str, Any], algorithm: str) -> bool:
@@ -245,12 +255,12 @@ def _signed_by(token: str, jwk: Mapping[str, Any], algorithm: str) -> bool:
 
 
 def readable_jwk(jwk: Mapping[str, Any]) -> bool:
-    """Whether somebody else's JWK is one that can be used (RFC 7517 4, RFC 7518 6)."""
+    """Whether somebody else's JWK is one that can be used (RFC 7517 4, RFC 7518 6): well formed and not weak."""
     try:
         JWK(**jwk)
     except (JWException, TypeError, ValueError):
         return False
-    return True
+    return _strong(jwk)
 
 
 @dataclass(frozen=True, eq=False)

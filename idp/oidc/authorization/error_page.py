@@ -13,11 +13,16 @@ from idp.oidc.protocol.errors import OAuthError
 from .dispatch import card
 
 
-def show(request: HttpRequest, error: OAuthError, *, reference: str, client: ClientPolicy | None = None) -> HttpResponse:
-    """What happened, that nothing was shared, what to do, the reference. Never repeats what the caller sent."""
+def show(request: HttpRequest, error: OAuthError, *, reference: str, client: ClientPolicy | None = None, onward: str = "") -> HttpResponse:
+    """What happened, that nothing was shared, what to do, the reference. Never repeats what the caller sent.
+
+    `onward` is the error's way to the app, for a person to follow; without it, the app's home page is shown if it has one.
+    """
     refusal = error.refusal
     # "Back to the app" only where a registered address exists, and only a place that we know: its home page.
     back = {"label": _("Back to %(app)s") % {"app": client.name}, "url": client.client_uri} if client and client.client_uri else None
+    if client and onward:
+        back = {"label": _("Go on to %(domain)s") % {"domain": client.domain}, "url": onward}
     response = render(
         request,
         "oidc/error.html",

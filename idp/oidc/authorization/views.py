@@ -61,7 +61,7 @@ class AuthorizationView(AuthorizationEngineView):
                 raw = sources.resolve(raw)
             except OAuthError as error:
                 # What is outside of a request object that cannot be used says where its error may go, if anything does.
-                return self._to_app(request, error, raw, target(raw))
+                return self._refused(request, error, raw, target(raw))
             where = target(raw)
         except OAuthError as error:
             return self._page(request, error, raw)
@@ -70,6 +70,11 @@ class AuthorizationView(AuthorizationEngineView):
     def _go_on(self, request: HttpRequest, raw: RawRequest, where: Target, interaction: Interaction | None) -> HttpResponse:
         try:
             wanted = check(raw, where)
+        except OAuthError as error:
+            if interaction is not None:
+                interaction.finish()
+            return self._refused(request, error, raw, where)
+        try:
             if request.method == "POST" and browser.known(request) is None and len(urlencode(raw.parameters)) < LONGEST_QUERY:
                 # A form from another site brings no SameSite cookies; the same request by GET does, and finds the person signed in.
                 return HttpResponseRedirect(authorize_url(raw), status=303)
@@ -98,10 +103,22 @@ class AuthorizationView(AuthorizationEngineView):
         session_state.remember(request, response, sid)
         return response
 
+    def _refused(self, request: HttpRequest, error: OAuthError, raw: RawRequest, where: Target) -> HttpResponse:
+        """A request that breaks a rule: to the app, unless nobody vouches for the app and nobody is signed in.
+
+        RFC 9700 4.11.2 (hostile case RU-21): else whoever registers a client by themselves has a redirector at our address. The person
+        sees where the app is and decides; `prompt=none` has no person to ask and is the exception that the clause names.
+        """
+        asked_silently = raw.parameters.get("prompt") == "none"
+        if where.client.verified or asked_silently or where.response_mode == "form_post" or request.user.is_authenticated:
+            return self._to_app(request, error, raw, where)
+        reference = record(error, endpoint="authorize", arrived=raw.parameters)
+        onward = to_app(request, where, _members(error, reference)).headers["Location"]
+        return error_page.show(request, error, reference=reference, client=where.client, onward=onward)
+
     def _to_app(self, request: HttpRequest, error: OAuthError, raw: RawRequest, where: Target) -> HttpResponse:
         reference = record(error, endpoint="authorize", arrived=raw.parameters)
-        members = {"error": error.refusal.error, "error_description": described(error, reference)}
-        return to_app(request, where, members)
+        return to_app(request, where, _members(error, reference))
 
     def _page(self, request: HttpRequest, error: OAuthError, raw: RawRequest) -> HttpResponse:
         reference = record(error, endpoint="authorize", arrived=raw.parameters)
@@ -130,6 +147,11 @@ class ResumeView(AuthorizationView):
         except OAuthError as error:
             return self._page(request, error, raw)
         return self._go_on(request, raw, where, interaction)
+
+
+def _members(error: OAuthError, reference: str) -> dict[str, str]:
+    """RFC 6749 4.1.2.1."""
+    return {"error": error.refusal.error, "error_description": described(error, reference)}
 
 
 def authorize_url(raw: RawRequest) -> str:

@@ -19,7 +19,8 @@ from idp.oidc.clients.policy import ClientPolicy
 from .presented import BackChannelRequest, Presented
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-SKEW, LONGEST = 10, 3600
+SKEW = 10
+LONGEST, LONGEST_CLASSIC = 300, 3600  # seconds ahead that `exp` may be (RFC 7523 3 (4): it may be refused when unreasonably far)
 
 
 def find(request: BackChannelRequest) -> Presented | None:
@@ -39,10 +40,10 @@ def check(claims: dict[str, Any], client: ClientPolicy, request: BackChannelRequ
     """RFC 7523 3: issuer, subject, audience, times, and `jti` used once. Raises jose.TokenRefused. One INSERT."""
     if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
         raise jose.TokenRefused("iss or sub is not the client")
-    _check_audience(claims.get("aud"), request.endpoint)
+    _check_audience(claims.get("aud"), client, request.endpoint)
     moment = time.time()
     expires = _number(claims, "exp")
-    if expires is None or expires < moment - SKEW or expires > moment + LONGEST:
+    if expires is None or expires < moment - SKEW or expires > moment + SKEW + (LONGEST_CLASSIC if client.classic else LONGEST):
         raise jose.TokenRefused("exp")
     for name in ("nbf", "iat"):
         value = _number(claims, name)
@@ -63,9 +64,14 @@ def _number(claims: dict[str, Any], name: str) -> float | None:
     return float(value)
 
 
-def _check_audience(audience: Any, endpoint: str) -> None:
-    # RFC 7523 3 (3): this server; OIDC Core 9: the token endpoint's URL is what classic clients send.
+def _check_audience(audience: Any, client: ClientPolicy, endpoint: str) -> None:
+    # RFC 7523bis 4, FAPI 2.0 Security Profile 5.3.2.1: the issuer as the only value, so that no other server can pass the assertion on.
+    # OIDC Core 9 and RFC 7523 3 (3): classic clients may send the token endpoint's URL, or an array.
     issuer = settings.IDP.issuer
+    if not client.classic:
+        if audience != issuer:
+            raise jose.TokenRefused("aud")
+        return
     accepted = {issuer, f"{issuer}/token", f"{issuer}/{endpoint}"}
     named = audience if isinstance(audience, list) else [audience]
     if not any(isinstance(value, str) and value in accepted for value in named):
