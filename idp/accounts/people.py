@@ -10,6 +10,7 @@ from django.db.models import F
 
 from idp.events import emit
 from idp.events.catalogue import (
+    AccountAllSignedOut,
     AccountCreated,
     AccountDisabled,
     AccountEmailVerified,
@@ -146,6 +147,18 @@ def sign_out_everywhere(user: User, *, by: UUID | None = None) -> None:
         User.objects.filter(pk=user.pk).update(credential_epoch=F("credential_epoch") + 1)
         user.refresh_from_db(fields=["credential_epoch"])
         emit(AccountSignedOutEverywhere(), person=user.pk, by=by)
+
+
+def sign_out_everybody() -> int:
+    """End every session and refresh family of every account; returns how many accounts there are.
+
+    For the hour after a backup was restored (hostile case KT-11): whoever was signed out, disabled or took a password back since the
+    backup was made must not be signed in again by it.
+    """
+    with transaction.atomic():
+        people = User.objects.update(credential_epoch=F("credential_epoch") + 1)
+        emit(AccountAllSignedOut(people=people))
+    return people
 
 
 def _replace_password(user: User, password_hash: str) -> None:

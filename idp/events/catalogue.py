@@ -184,6 +184,14 @@ class AccountErased(Event):
     name: ClassVar[str] = "account.erased"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountAllSignedOut(Event):
+    """The operator ended every session and refresh token of all `people` accounts at once."""
+
+    name: ClassVar[str] = "account.all_signed_out"
+    people: int
+
+
 # Sign-in
 
 

@@ -26,7 +26,7 @@ def clock():
 
 MALFORMED = [
     case("OIDC Core 3.1.2.1", "prompt=none login", {"prompt": "none login"}, "invalid_request"),
-    case("OIDC Core 3.1.2.1", "prompt=bogus", {"prompt": "bogus"}, "invalid_request"),
+    case("hostile case SN-13", "prompt=bogus", {"prompt": "bogus"}, "invalid_request"),
     case("OIDC Core 3.1.2.1", "prompt=LOGIN", {"prompt": "LOGIN"}, "invalid_request"),
     case("OIDC Core 3.1.2.1", "max_age=-1", {"max_age": "-1"}, "invalid_request"),
     case("OIDC Core 3.1.2.1", "max_age=abc", {"max_age": "abc"}, "invalid_request"),
@@ -166,6 +166,14 @@ def test_prompt_select_account(shop, signed_in):
 def test_prompt_create_shows_the_registration(shop, browser):
     page = browser.follow(shop.ask(browser, prompt="create"))
     assert page.sent.target.startswith("/signup?interaction=")
+
+
+@clause("hostile case SN-13")
+def test_prompt_create_while_nobody_may_sign_up(shop, ada, browser, settings):
+    settings.IDP = settings.IDP.model_copy(update={"signup": "closed"})
+    page = browser.follow(shop.ask(browser, prompt="create"))
+    assert page.sent.target.startswith("/login?interaction=")
+    assert shop.arrive(through_pages(browser, page))["code"]
 
 
 @pytest.mark.parametrize("order", ["login consent", "consent login"])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from idp.kernel import generations
+from idp.oidc.models import Client
 from tests.support import refused
 from tests.support.clauses import case, clause
 from tests.support.rp import s256
@@ -187,3 +191,57 @@ def test_standard_scopes_that_the_client_lacks_are_refused(world, browser):
     modest = world.app(registered_scope="openid email")
     answer = modest.ask(browser, scope="openid phone")
     refused.redirect(answer, "invalid_scope", to=CALLBACK, state=modest.last.state, issuer=modest.issuer)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        case("hostile case AR-16", "10,000 words", " ".join(f"s{n}" for n in range(10_000))),
+        case("hostile case AR-16", "1 MB", "s" * 1_000_000),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_scope_without_end_is_refused_unread(shop, browser, scope, method):
+    attempt = shop.begin(scope=f"openid {scope}")
+    answer = browser.get(attempt.url) if method == "GET" else browser.post("/authorize", attempt.parameters)
+    assert answer.status in (400, 413)  # the second where our own reading of the form says so, the first from the framework before it
+    assert answer.header("Location") is None
+    assert b"ssss" not in answer.body
+
+
+@clause("hostile case AR-18", "OIDC Core 5.5.1.1")
+def test_a_level_that_nobody_can_reach(shop, signed_in):
+    wish = shop.ask(signed_in, acr_values="urn:example:gold")
+    token = shop.id_token(shop.redeem(shop.arrive(wish)["code"]).json()["id_token"], nonce=shop.last.nonce)
+    assert token["acr"] != "urn:example:gold"  # a wish: the true level is said
+    must = shop.ask(signed_in, claims='{"id_token": {"acr": {"essential": true, "values": ["urn:example:gold"]}}}')
+    refused.redirect(must, "unmet_authentication_requirements", to=CALLBACK, state=shop.last.state, issuer=shop.issuer)
+
+
+SELF_REGISTERED = {"response_type": "token"}, {"scope": "read:everything"}, {"code_challenge_method": "plain"}, {"prompt": "bogus"}
+
+
+@pytest.fixture
+def stranger(world):
+    """An app that somebody registered by themselves; nobody here vouches for it."""
+    app = world.app("Stranger")
+    Client.objects.filter(client_id=app.client_id).update(registration_source=Client.RegistrationSource.DCR)
+    generations.bump("clients")
+    generations.forget()
+    return app
+
+
+@pytest.mark.parametrize("given", SELF_REGISTERED)
+@clause("RFC 9700 4.11.2", "hostile case RU-21")
+def test_a_self_registered_app_has_no_redirector_here(stranger, ada, browser, given):
+    """Its deliberate mistakes stay on our page, which names where the button leads; somebody signed in, and a silent request, go on."""
+    answer = stranger.ask(browser, **given)
+    assert (answer.status, answer.header("Location")) == (400, None)
+    assert 'id="error-page"' in answer.text
+    assert "shop.example" in answer.text
+    [onward] = re.findall(r'href="(https://shop\.example/cb\?[^"]+)"', answer.text)
+    assert f"state={stranger.last.state}" in onward
+    if given != {"prompt": "bogus"}:
+        assert "error=" in stranger.ask(browser, **given, prompt="none").location
+    stranger.sign_in(browser)
+    assert "error=" in stranger.ask(browser, **given).location

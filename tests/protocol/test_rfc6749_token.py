@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import re
+
 import pytest
 import time_machine
 
@@ -53,8 +56,8 @@ def test_malformed_and_unknown(shop, given, error):
 
 
 BODIES = [
-    case("RFC 6749 3.2", "JSON", "application/json", b'{"grant_type": "client_credentials"}', 400),
-    case("RFC 6749 3.2", "multipart", "multipart/form-data; boundary=x", b"--x\r\n\r\n--x--", 400),
+    case("hostile case PX-01", "JSON", "application/json", b'{"grant_type": "client_credentials"}', 400),
+    case("hostile case PX-01", "multipart", "multipart/form-data; boundary=x", b"--x\r\n\r\n--x--", 400),
     case("RFC 6749 3.2", "no content type", "", b"grant_type=client_credentials", 400),
     case("RFC 6749 B", "another charset", f"{FORM}; charset=utf-16", b"grant_type=client_credentials", 400),
     case("RFC 6749 B", "broken percent-encoding", FORM, b"grant_type=%zz", 400),
@@ -229,6 +232,30 @@ def test_a_code_lives_for_a_minute(shop, ada, browser):
         assert shop.redeem(early, attempt).status == 200
         clock.shift(2)
         refused.as_json(shop.redeem(late), "invalid_grant", code="code-invalid")
+
+
+@clause("RFC 6749 4.1.2", "hostile case CO-11")
+def test_an_app_that_lost_the_answer_starts_the_flow_again(shop, ada, browser):
+    """The retry is a replay like any other: it gets nothing, and what the first answer held dies too. No page is needed for the next code."""
+    code = shop.code(browser)
+    lost = shop.redeem(code).json()
+    refused.as_json(shop.redeem(code), "invalid_grant")
+    assert shop.refresh(lost["refresh_token"]).status == 400
+    assert shop.redeem(shop.arrive(shop.ask(browser))["code"]).status == 200
+
+
+@clause("RFC 6749 2.3.1", "hostile case CA-09")
+def test_the_secret_is_form_encoded_before_base64(world):
+    """Ours need no encoding (URL-safe characters), so that both habits work; what is encoded nevertheless is decoded."""
+    app = world.app(type="service", registered_scope="api:read")
+    assert re.fullmatch(r"[\w-]{43,}", app.secret)
+    encoded = "".join(f"%{ord(letter):02X}" for letter in app.secret)
+    for secret, status in ((app.secret, 200), (encoded, 200), (f"{app.secret}+", 401), (f"{app.secret}%3A", 401), (f"{app.secret}%", 401)):
+        header = base64.b64encode(f"{app.client_id}:{secret}".encode()).decode()
+        answer = app.channel.request(
+            "POST", "/token", form={"grant_type": "client_credentials"}, headers={"Authorization": f"Basic {header}"}
+        )
+        assert answer.status == status, secret
 
 
 @clause("RFC 6749 4.1.3", "hostile case CO-04")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 import time_machine
 
+from idp.accounts import people
+from idp.events.models import EventRecord
+from idp.kernel import generations
 from tests.support import refused
 from tests.support.browser import encoded
 from tests.support.clauses import case, clause
@@ -49,6 +52,30 @@ def test_state_only_if_sent_and_appended_properly(shop, browser, hint):
     assert answer.location == "https://shop.example/bye?from=op&state=x"
     again = logout(browser, id_token_hint=hint, post_logout_redirect_uri=BACK)  # signed out already: still gets the browser back
     assert again.location == BACK
+
+
+@clause("hostile case LO-05")
+def test_a_state_with_line_breaks_stays_inside_of_its_header(shop, browser, hint):
+    answer = logout(browser, id_token_hint=hint, post_logout_redirect_uri=BACK, state="x\r\nSet-Cookie: a=b")
+    assert answer.status in (303, 400)
+    assert answer.header("Set-Cookie") is None or "a=b" not in (answer.header("Set-Cookie") or "")
+    if answer.status == 303:
+        assert answer.location == f"{BACK}?state=x%0D%0ASet-Cookie%3A%20a%3Db"
+
+
+@clause("hostile case LO-09", "hostile case BR-16")
+def test_signing_out_everywhere(world, shop, ada, browser):
+    """In one browser: sessions in the others and refresh tokens are dead within a second, on every node."""
+    elsewhere = world.browser()
+    tokens, other = shop.tokens(browser), shop.tokens(elsewhere)
+    people.sign_out_everywhere(ada)
+    generations.forget()  # half a second later
+    for each in (tokens, other):
+        assert shop.refresh(each["refresh_token"]).json()["error"] == "invalid_grant"
+        assert shop.userinfo(each["access_token"]).status == 401
+    assert not signed_in(browser, shop)
+    assert not signed_in(elsewhere, shop)
+    assert EventRecord.objects.filter(name="account.signed_out_everywhere", person=ada.pk).count() == 1
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+
 from idp.consent import agreement
 from idp.consent.agreement import Wish
 from idp.interactions.paused import Interaction
@@ -63,8 +65,8 @@ class Reason:
 
 
 def registration_asked(s: Situation) -> bool:
-    # Initiating User Registration 1.0 4: prompt=create.
-    return "create" in s.request.prompt and not s.proved_afresh
+    # Initiating User Registration 1.0 4: prompt=create. Where nobody may sign up it is an ordinary sign-in (hostile case SN-13).
+    return "create" in s.request.prompt and not s.proved_afresh and settings.IDP.signup != "closed"
 
 
 def account_choice_asked(s: Situation) -> bool:

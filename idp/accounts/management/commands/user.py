@@ -35,6 +35,7 @@ class Command(OperatorCommand):
         ),
         "disable": ("Switch an account off: no sign-in and no token from now on; what is open ends.", "arguments_person", "disable"),
         "enable": ("Switch an account on again.", "arguments_person", "enable"),
+        "sign-out": ("End all sessions and refresh tokens of a person, or of everybody.", "arguments_sign_out", "sign_out"),
     }
 
     def arguments_create(self, parser: ArgumentParser) -> None:
@@ -45,6 +46,10 @@ class Command(OperatorCommand):
 
     def arguments_person(self, parser: ArgumentParser) -> None:
         parser.add_argument("person", metavar="PERSON", help="e-mail address or sub")
+
+    def arguments_sign_out(self, parser: ArgumentParser) -> None:
+        parser.add_argument("person", metavar="PERSON", nargs="?", help="e-mail address or sub")
+        parser.add_argument("--everybody", action="store_true", help="all people, as after a backup was restored")
 
     def arguments_set_password(self, parser: ArgumentParser) -> None:
         self.arguments_person(parser)
@@ -88,6 +93,15 @@ class Command(OperatorCommand):
     def enable(self, options: dict[str, Any]) -> dict[str, Any]:
         user = find(options["person"])
         people.enable(user)
+        return described(user)
+
+    def sign_out(self, options: dict[str, Any]) -> dict[str, Any]:
+        if bool(options["person"]) == options["everybody"]:
+            raise CommandError("Name a person, or say --everybody.")
+        if options["everybody"]:
+            return {"people": people.sign_out_everybody()}
+        user = find(options["person"])
+        people.sign_out_everywhere(user)
         return described(user)
 
     def _password(self, *, email: str | None, claims: dict[str, Any]) -> str:

@@ -9,8 +9,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import DatabaseError, connection
 
+from idp.kernel.sealing import SealBroken
+from idp.oidc.keys import ring
 from idp.operations import serving
 
 
@@ -37,6 +39,7 @@ def serve_with(options: dict[str, Any]) -> None:
         raise CommandError("--port is a number from 1 to 65535.")
     if not settings.IDP.development and not (settings.IDP.static_dir / "staticfiles.json").exists():
         raise CommandError("The static files are not collected. Run: manage.py collectstatic --no-input")
+    _refuse_unreadable_keys()
     host = options["host"] or ("127.0.0.1" if settings.IDP.development else "0.0.0.0")  # noqa: S104  behind a proxy or in a container
     _refuse_taken(host, options["port"])
     serving.serve(
@@ -47,6 +50,17 @@ def serve_with(options: dict[str, Any]) -> None:
         threads=options["threads"] or (settings.IDP.database_pool_size if connection.vendor == "postgresql" else 16),
         backlog=options["backlog"],
     )
+
+
+def _refuse_unreadable_keys() -> None:
+    # Hostile case KT-05: never half a provider, and never a key made up on the spot. A database that is away is another matter: it
+    # comes back, and /readyz says so meanwhile.
+    try:
+        ring.ring()
+    except SealBroken as error:
+        raise CommandError(f"The signing keys cannot be read ({error}). Set the IDP_SEALING_KEYS that they were sealed with.") from None
+    except DatabaseError:
+        return
 
 
 def _refuse_taken(host: str, port: int) -> None:
