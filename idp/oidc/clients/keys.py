@@ -30,6 +30,7 @@ class _Fetched:
 
 
 _lock = threading.Lock()
+_fetching: dict[tuple[int, str], threading.Lock] = {}  # one at a time for each client: a slow one holds up nobody else
 _fetched: dict[tuple[int, str], _Fetched] = {}  # by client: two clients may share an address, never a limit
 
 
@@ -74,6 +75,10 @@ def _with_refetch(client: ClientPolicy, use: Callable[[Keys], T]) -> T:
 
 def _fetch(key: tuple[int, str], known: _Fetched | None) -> Keys:
     with _lock:
+        if len(_fetching) > 1000:
+            _fetching.clear()
+        fetching = _fetching.setdefault(key, threading.Lock())
+    with fetching:
         current = _fetched.get(key)
         if current is not known and current is not None:
             return current.keys  # another thread was faster

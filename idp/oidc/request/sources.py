@@ -12,16 +12,16 @@ from typing import Any
 
 from django.conf import settings
 
-from idp.kernel import jose, outbound
+from idp.kernel import jose
 from idp.oidc.border import form
 from idp.oidc.clients import cache, keys
 from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
 
+from . import reference
 from .authorization_request import RawRequest
 
-MAX_REQUEST_URI = 512  # OIDC Core 6.2
 SKEW = 60
 _TYPES = (None, "JWT", "jwt", "oauth-authz-req+jwt")
 # About the object itself, not about the request.
@@ -30,34 +30,19 @@ _JWT_MEMBERS = frozenset({"iss", "aud", "exp", "iat", "nbf", "jti", "sub"})
 
 def resolve(raw: RawRequest) -> RawRequest:
     """The request with the parameters of its request object in place of those outside (OIDC Core 6.1). Raises OAuthError."""
-    by_value, reference = raw.parameters.get("request"), raw.parameters.get("request_uri")
+    by_value, uri = raw.parameters.get("request"), raw.parameters.get("request_uri")
     client = cache.get(raw.parameters.get("client_id", ""))
-    if (by_value is None and reference is None) or client is None or raw.duplicates:
+    if (by_value is None and uri is None) or client is None or raw.duplicates:
         return raw  # nothing to do, or to be refused by the checks that follow
-    if by_value is not None and reference is not None:
+    if by_value is not None and uri is not None:
         raise OAuthError(refusals.REQUEST_OBJECT_TWICE)
-    token = by_value if by_value is not None else _fetched(client, str(reference))
+    token = by_value if by_value is not None else reference.fetch(client, str(uri))
     inside = _verified(client, token)
     # OIDC Core 6.1: what is outside and must be there too has to say the same.
     for name in ("client_id", "response_type"):
         if name in inside and inside[name] != raw.parameters.get(name):
             raise OAuthError(refusals.REQUEST_OBJECT_INVALID, f"{name} differs")
     return _merged(raw, inside)
-
-
-def _fetched(client: ClientPolicy, uri: str) -> str:
-    # OIDC Core 6.2: only registered locations, as registered; the fragment is part of what is compared, never of what is fetched.
-    if len(uri) > MAX_REQUEST_URI or uri not in client.request_uris:
-        raise OAuthError(refusals.REQUEST_URI_INVALID, "not registered")
-    try:
-        answer = outbound.fetch(uri.partition("#")[0], headers={"accept": "application/oauth-authz-req+jwt, application/jwt"})
-        if answer.status != 200:
-            raise OAuthError(refusals.REQUEST_URI_INVALID, f"status {answer.status}")
-        return answer.body.decode("ascii").strip()
-    except outbound.OutboundError as error:
-        raise OAuthError(refusals.REQUEST_URI_INVALID, str(error)) from None
-    except UnicodeDecodeError:
-        raise OAuthError(refusals.REQUEST_OBJECT_INVALID, "not a JWT") from None
 
 
 def _verified(client: ClientPolicy, token: str) -> dict[str, Any]:
