@@ -13,6 +13,7 @@ from idp.events.catalogue import (
     AccountAllSignedOut,
     AccountCreated,
     AccountDisabled,
+    AccountEmailChanged,
     AccountEmailVerified,
     AccountEnabled,
     AccountPasswordChanged,
@@ -27,7 +28,7 @@ from idp.kernel import clock
 from . import lockout, mail, passwords
 from .claims import sealed
 from .emails import canonical_email
-from .models import User
+from .models import AddressProof, User
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -44,7 +45,7 @@ class Overtaken(RuntimeError):
 def create(
     *,
     email: str,
-    method: Literal["signup", "command", "staff"],
+    method: Literal["signup", "command", "staff", "federation"],
     password: str | None = None,
     password_hash: str = "",
     verified: bool = False,
@@ -85,6 +86,29 @@ def mark_verified(user: User) -> None:
             if not EventRecord.objects.filter(person=user.pk, name=AccountVerified.name).exists():
                 emit(AccountVerified(), person=user.pk)
         record_address(user)
+
+
+def supersede_unverified(address: str) -> User | None:
+    """Somebody proved in another way (an outside login, say) that this canonical `address` is theirs, which an account has unverified.
+
+    That account is returned, verified, with no password and every session and refresh family ended; None when nobody has it unverified.
+    """
+    with transaction.atomic():
+        user = User.objects.select_for_update().filter(email=address, email_verified_at=None, is_active=True, is_staff=False).first()
+        if user is None:
+            return None
+        AddressProof.objects.filter(user=user).delete()
+        _replace_password(user, make_password(None))
+        mark_verified(user)
+        return user
+
+
+def release_address(user: User) -> None:
+    """The account loses an e-mail address that it never proved to be its own: the owner has come. It keeps everything else."""
+    with transaction.atomic():
+        if User.objects.filter(pk=user.pk, email=user.email, email_verified_at=None).update(email=None, updated_at=clock.now()):
+            AddressProof.objects.filter(user=user, email=user.email).delete()
+            emit(AccountEmailChanged(), person=user.pk)
 
 
 def record_address(user: User) -> None:

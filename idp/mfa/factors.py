@@ -174,3 +174,9 @@ def reset(user: User) -> None:
         people.sign_out_everywhere(user)
         emit(FactorsReset(count=removed), person=user.pk)
         notices.tell(user, "reset")
+
+
+def forget_all(user: User) -> None:
+    """Every factor goes (`settings.CREDENTIALS`): the person who set them up was not the owner of the address (hostile case PW-18)."""
+    for model in (TotpDevice, RecoveryCodes):
+        model.objects.filter(user=user).delete()
