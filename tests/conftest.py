@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from idp.accounts.models import User
+    from tests.support.upstream import FakeUpstream
 
 REQUIRE_ALL = os.environ.get("KAIROS_REQUIRE_ALL") == "1"
 # Begins the reason of a skip that even KAIROS_REQUIRE_ALL=1 accepts: the program cannot be installed on every machine.
@@ -80,3 +81,30 @@ def person(db: None) -> User:
     from tests.support.factories import make_person
 
     return make_person(email="ada@example.org")
+
+
+@pytest.fixture(scope="session")
+def upstream_server() -> Iterator[FakeUpstream]:
+    """Another provider on a loopback port; use `corp`."""
+    from tests.support.upstream import fake_upstream
+
+    with fake_upstream() as fake:
+        yield fake
+
+
+@pytest.fixture
+def corp(upstream_server: FakeUpstream, db: None, settings: Any) -> FakeUpstream:
+    """Another provider that people may sign in through, called `corp`; it answers honestly unless told otherwise."""
+    from idp.federation import documents, upstreams
+    from idp.kernel import generations, outbound
+    from tests.support.upstream import reset
+
+    reset(upstream_server)
+    settings.IDP = settings.IDP.model_copy(update={"outbound_allow": ("127.0.0.1",)})
+    outbound._parse_allow.cache_clear()
+    documents.forget()
+    generations.forget()
+    upstreams.add(
+        name="corp", issuer=upstream_server.issuer, client_id=upstream_server.client_id, secret=upstream_server.client_secret, label="Corp"
+    )
+    return upstream_server

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 PROOF_KEY = "address_proof"
 CLIENT_ATTRIBUTE = "_signing_in_for"
 PASSKEY = "passkey"
+ENOUGH = "strong_enough"
 
 
 class Stage(LoginStage):
@@ -66,6 +67,20 @@ def sign_in_with_key(request: HttpRequest, user: User, *, continue_to: str, clie
     login = Login(user=user, redirect_url=continue_to, email=user.email)
     login.state[PASSKEY] = True  # in the sign-in itself: it cannot leak into another one (allauth 65.21.0)
     record_authentication(request, user, "webauthn", **facts)
+    return perform_login(request, login)
+
+
+def sign_in_from_upstream(
+    request: HttpRequest, user: User, *, continue_to: str, client_id: str | None, signup: bool, two_factors: bool, upstream: str
+) -> HttpResponse:
+    """The same for a person whom the provider `upstream` vouches for: account gate and stages apply as after a password.
+
+    `two_factors`: it proved two there, in words that the operator chose to trust; then no second one is asked for here.
+    """
+    _start_afresh(request, user, client_id=client_id)
+    login = Login(user=user, redirect_url=continue_to, email=user.email, signup=signup)
+    login.state[ENOUGH] = two_factors
+    record_authentication(request, user, "federated_mfa" if two_factors else "federated", upstream=upstream)
     return perform_login(request, login)
 
 

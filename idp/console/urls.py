@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.i18n import set_language
 
-from . import activity, passkeys, profile, security, views
+from . import activity, linked, passkeys, profile, security, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("account/activity", activity.activity, name="account-activity"),
     path("account/activity/not-me", activity.not_me, name="account-not-me"),
     path("account/sessions", views.sessions, name="account-sessions"),
+    path("account/linked", linked.linked, name="account-linked"),
     path("account/security", security.overview, name="account-security"),
     path("account/security/authenticator", security.add_authenticator, name="account-add-authenticator"),
     path("account/security/authenticator/<int:number>", security.authenticator, name="account-authenticator"),

@@ -92,7 +92,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountCreated(Event):
-    """An account was created; `method` says how: "signup", "command" or "staff"."""
+    """An account was created; `method` says how: "signup", "federation", "command" or "staff"."""
 
     name: ClassVar[str] = "account.created"
     method: str
@@ -526,6 +526,65 @@ class ClientSecretRotated(Event):
 
     name: ClassVar[str] = "client.secret_rotated"
     client_id: str
+
+
+# Other providers that sign people in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamAdded(Event):
+    """Another provider was configured: people may sign in through it."""
+
+    name: ClassVar[str] = "upstream.added"
+    upstream: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamUpdated(Event):
+    """The configuration of another provider was changed; `members` holds the names of what changed."""
+
+    name: ClassVar[str] = "upstream.updated"
+    upstream: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamRemoved(Event):
+    """Another provider was taken away, and with it `links` accounts of people there."""
+
+    name: ClassVar[str] = "upstream.removed"
+    upstream: str
+    links: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkAdded(Event):
+    """An account at another provider signs the person in from now on.
+
+    `method`: "signup" (the account here was opened with it), "person" (they linked it), "takeover" (of an address that nobody had proved).
+    """
+
+    name: ClassVar[str] = "link.added"
+    upstream: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRemoved(Event):
+    """An account at another provider does not sign the person in any more."""
+
+    name: ClassVar[str] = "link.removed"
+    upstream: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FederationRefused(Event):
+    """An answer of another provider was not accepted; `reason` is a word of ours, `detail` the rule that it broke, never what it held."""
+
+    name: ClassVar[str] = "federation.refused"
+    upstream: str
+    reason: str
+    detail: str = ""
 
 
 # Signing keys

@@ -49,6 +49,7 @@ class ClientCard:
     policy_uri: str = ""
     tos_uri: str = ""
     verified: bool = True
+    identity_providers: list[str] | None = None
 
     @property
     def initial(self) -> str:

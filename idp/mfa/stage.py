@@ -28,7 +28,8 @@ class SecondFactorStage(seam.Stage):
     def handle(self) -> tuple[HttpResponseBase | None, bool]:
         user = self.login.user
         assert isinstance(user, User)
-        if self.login.state.get(seam.PASSKEY) is True or not factors.required(user):
+        enough = self.login.state.get(seam.PASSKEY) is True or self.login.state.get(seam.ENOUGH) is True
+        if enough or not factors.required(user):
             return None, True
         self.state["epoch"] = user.credential_epoch
         return HttpResponseRedirect(reverse(self.urlname)), True

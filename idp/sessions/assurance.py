@@ -19,16 +19,18 @@ SUPPORTED = (HARDWARE, PHISHING_RESISTANT, TWO_FACTORS, ONE_FACTOR)
 _KINDS: Mapping[str, frozenset[str]] = {
     "password": frozenset({"know"}),
     "federated": frozenset({"know"}),  # another provider's word: worth a password, and no second one beside a password of ours (GL-11)
+    "federated_mfa": frozenset({"know", "have"}),  # the same, in words for two factors that the operator chose to trust (ASVS 6.8.4)
     "totp": frozenset({"have"}),
     "recovery": frozenset({"have"}),
     "sms": frozenset({"have"}),
     "webauthn": frozenset({"have"}),
     "email": frozenset(),  # NIST SP 800-63B-4 3.1.3.1: a mailbox is no authenticator; it never raises the level (MF-16)
 }
-_VERIFIED = frozenset({"verified"})  # the key asked for PIN, finger or face: a second kind, whichever it was
+_VERIFIED = frozenset({"verified"})  # the key, or the provider, asked for PIN, finger or face: a second kind, whichever it was
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "password": ("pwd",),
     "federated": (),  # RFC 8176 has no word for it
+    "federated_mfa": (),
     "totp": ("otp",),
     "recovery": ("otp",),
     "sms": ("sms",),

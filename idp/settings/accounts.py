@@ -31,3 +31,11 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IDP.issuer.startswith("https://") else "http"
 # Between a right password and the session, in this order.
 SIGN_IN_STAGES = ["idp.accounts.allauth.VerifyAddressStage", "idp.mfa.stage.SecondFactorStage"]
+
+# What lets a person in beside the password: functions of a person that answer how many (the last way in is never taken away), and
+# functions that end all of it, for an account whose address turned out to be somebody else's.
+WAYS_IN = ["idp.federation.linking.ways_in_of"]
+CREDENTIALS = ["idp.federation.linking.forget_all", "idp.mfa.factors.forget_all"]
+
+SOCIALACCOUNT_ADAPTER = "idp.federation.allauth.SocialAccountAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False  # hostile case GL-14

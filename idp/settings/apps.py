@@ -10,6 +10,7 @@ INSTALLED_APPS = [
     "idp.sessions",
     "idp.access",
     "idp.mfa",
+    "idp.federation",
     "idp.signin",
     "idp.consent",
     "idp.oidc",
@@ -25,6 +26,7 @@ INSTALLED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",  # without autodiscovery: the console names its own pages
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
     "oauth2_provider",
 ]
 if IDP.development:

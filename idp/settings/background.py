@@ -64,6 +64,7 @@ CLEANERS = [
     "idp.accounts.proofs.delete_expired",
     "idp.accounts.lockout.delete_expired",
     "idp.mfa.webauthn.ceremonies.delete_expired",
+    "idp.federation.flow.delete_expired",
 ]
 
 # Records that a command runs which may change something (kernel/commands.py): function(name of the command).

@@ -100,6 +100,14 @@ class Environment(BaseSettings):
         None, description="MaxMind DB file (GeoLite2 City or alike) that tells the place of an address; empty: pages show addresses only."
     )
     signup: Literal["open", "closed"] = Field("open", description="Who may create an account.")
+    google_client_id: str = Field("", description="Client id that Google gave you; set, people can sign in with Google.")
+    google_client_secret: SecretStr = Field(SecretStr(""), description="Client secret that belongs to `IDP_GOOGLE_CLIENT_ID`.")
+    google_issuer: str = Field(
+        "https://accounts.google.com", description="Where Google's discovery document is; another address for tests of your own."
+    )
+    google_audiences: CommaSeparated = Field(
+        (), description="Further client ids at Google, of mobile apps, whose ID tokens may be posted to this provider."
+    )
     staff_second_step: Literal["", "required", "optional"] = Field(
         "", description="Whether the staff console wants a second step; empty: `required` in production, `optional` in development."
     )
@@ -176,7 +184,7 @@ class Environment(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("issuer")
+    @field_validator("issuer", "google_issuer")
     @classmethod
     def _issuer_has_no_trailing_slash(cls, value: str) -> str:
         return value.rstrip("/")

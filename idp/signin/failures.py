@@ -28,6 +28,8 @@ RESTARTS = (
     "/account/password",
     "/consent",
     "/logout",
+    "/login/link",
+    "/account/linked",
 )
 
 

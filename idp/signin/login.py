@@ -11,14 +11,18 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from idp.accounts import authentication
 from idp.accounts.allauth import sign_in
+from idp.accounts.emails import MAX_LENGTH
+from idp.federation.upstreams import home_of, offered
 from idp.mfa.webauthn import relying_party
 
 from .continuation import Continuation
 from .forms import LoginForm
-from .pages import after, handles_passwords, page, passkey_refusal, throttled, wait_words
+from .pages import after, allowed_upstreams, handles_passwords, page, passkey_refusal, throttled, wait_words
+from .upstream import WAITING, leave
 
 if TYPE_CHECKING:
     from idp.accounts.authentication import Attempt
+    from idp.federation.upstreams import Upstream
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -43,6 +47,9 @@ def login(request: HttpRequest) -> HttpResponseBase:
             return page(request, "choose_account", continuation=continuation, person=request.user)
         if not interaction.reauthenticate and interaction.ask != "login":
             return HttpResponseRedirect(continuation.url)
+    hinted = _hinted(request, continuation)
+    if hinted is not None:
+        return leave(request, continuation, hinted)
     return show(request, continuation, empty_form(request, continuation))
 
 
@@ -52,7 +59,30 @@ def disabled(request: HttpRequest) -> HttpResponseBase:
     return page(request, "disabled", continuation=Continuation(request), status=403)
 
 
+def _hinted(request: HttpRequest, continuation: Continuation) -> Upstream | None:
+    """The provider that the app wants to be used (`idp_hint`, else the domain of `login_hint`); once per request, never in a circle."""
+    interaction = continuation.interaction
+    if interaction is None or request.GET.keys() & {"done", "switch"} or interaction.outcomes.get("hinted"):
+        return None
+    allowed = allowed_upstreams(continuation)
+    name = interaction.parameters.get("idp_hint")
+    hinted = next((one for one in offered(allowed) if one.name == name), None) or home_of(interaction.login_hint, allowed)
+    if hinted is not None:
+        interaction.record(hinted=hinted.name)
+    return hinted
+
+
+def _at_home_elsewhere(request: HttpRequest, continuation: Continuation) -> Upstream | None:
+    """The provider that people with the e-mail address that was typed sign in at; they type no password here (home realm)."""
+    if WAITING in request.session:  # they are here to link: it is the account of ours that they prove
+        return None
+    return home_of(request.POST.get("login", "")[:MAX_LENGTH], allowed_upstreams(continuation))
+
+
 def _sign_in(request: HttpRequest, continuation: Continuation) -> HttpResponseBase:
+    home = _at_home_elsewhere(request, continuation)
+    if home is not None:
+        return leave(request, continuation, home, login_hint=request.POST["login"].strip())
     form = LoginForm(request.POST)
     if not form.is_valid():
         return show(request, continuation, form)

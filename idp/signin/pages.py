@@ -13,7 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
+from idp.accounts.models import User
 from idp.accounts.passwords import MIN_LENGTH, HashingBusy
+from idp.federation.allauth import links_of
+from idp.federation.upstreams import Upstream, offered
 
 from .continuation import Continuation
 
@@ -34,11 +37,28 @@ def page(request: HttpRequest, template: str, *, continuation: Continuation, sta
         "switch_url": continuation.along("/login", switch="1"),
         "signup_url": continuation.along("/signup"),
         "forgot_url": continuation.along("/password/forgot"),
+        "upstreams": lambda: upstreams_of(request, continuation),  # asked for by the pages that show them
         "signup_open": settings.IDP.signup == "open",
         "password_hint": _("At least %(limit)d characters. A few unrelated words are easy to remember.") % {"limit": MIN_LENGTH},
         **context,
     }
     return render(request, f"signin/{template}.html", scope, status=status)
+
+
+def allowed_upstreams(continuation: Continuation) -> list[str] | None:
+    """The names of the other providers that the app lets its people sign in through; None = it did not choose."""
+    interaction = continuation.interaction
+    return interaction.client.identity_providers if interaction is not None else None
+
+
+def upstreams_of(request: HttpRequest, continuation: Continuation) -> list[Upstream]:
+    """The providers that get a button; for somebody who is to confirm that it is them, those that can: the ones they linked."""
+    found = [one for one in offered(allowed_upstreams(continuation)) if one.options.button]
+    interaction = continuation.interaction
+    if isinstance(request.user, User) and ("again" in request.GET or (interaction is not None and interaction.reauthenticate)):
+        linked = {one.issuer for one in links_of(request.user)} if found else set()
+        found = [one for one in found if one.issuer in linked or "switch" in request.GET]
+    return found
 
 
 def throttled(request: HttpRequest, *, continuation: Continuation, retry_after: int) -> HttpResponse:
@@ -89,6 +109,7 @@ def passkey_refusal(why: str) -> str:
 def after(text: str) -> str:
     """The sentence a page shows when it is reached with `?done=<word>`; unknown words show nothing (never an echo)."""
     return {
+        "cancelled": _("You did not sign in at the other provider. Try again, or sign in another way."),
         "reset": _("Your password is changed. Sign in with the new one."),
         "verified": _("Your address is verified."),
         "registered": _("There is already an account with this address. Sign in, or reset the password."),

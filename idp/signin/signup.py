@@ -18,12 +18,15 @@ from idp.accounts import proofs
 from idp.accounts.allauth import PROOF_KEY, sign_in
 from idp.accounts.authentication import ip_key
 from idp.accounts.destinations import is_local_path
+from idp.accounts.emails import MAX_LENGTH
 from idp.accounts.models import AddressProof
+from idp.federation.upstreams import home_of
 from idp.kernel import clock, limits
 
 from .continuation import Continuation, fields_of
 from .forms import CodeForm, SignUpForm
-from .pages import handles_passwords, page, throttled, wait_words
+from .pages import allowed_upstreams, handles_passwords, page, throttled, wait_words
+from .upstream import WAITING, leave
 
 IP_LIMIT = 60  # sign-ups, and as many further codes, from one address in five minutes
 IP_SECONDS = 300
@@ -41,6 +44,9 @@ def signup(request: HttpRequest) -> HttpResponseBase:
             return HttpResponseRedirect(continuation.url)
         hint = continuation.interaction.login_hint if continuation.interaction is not None else ""
         return page(request, "signup", continuation=continuation, form=SignUpForm(initial={"email": hint}))
+    home = home_of(request.POST.get("email", "")[:MAX_LENGTH], allowed_upstreams(continuation)) if WAITING not in request.session else None
+    if home is not None:
+        return leave(request, continuation, home, login_hint=request.POST["email"].strip())
     form = SignUpForm(request.POST)
     if not form.is_valid():
         return page(request, "signup", continuation=continuation, form=form)

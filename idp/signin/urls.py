@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import login, passkeys, password_change, recovery, second_factor, signup
+from . import login, passkeys, password_change, recovery, second_factor, signup, upstream
 
 urlpatterns = [
     path("login", login.login, name="login"),
@@ -12,6 +12,9 @@ urlpatterns = [
     path("login/second-factor/passkey", passkeys.as_second_factor, name="passkey_second_factor"),
     path("login/second-factor/passkey/options", passkeys.second_factor_options, name="passkey_second_factor_options"),
     path("login/disabled", login.disabled, name="account_disabled"),
+    path("login/link", upstream.link, name="login_link"),
+    path("federation/<slug:name>/start", upstream.start, name="federation_start"),
+    path("federation/<slug:name>/callback", upstream.callback, name="federation_callback"),
     path("signup", signup.signup, name="signup"),
     path("signup/verify", signup.verify, name="verify_email"),
     path("signup/verify/resend", signup.resend, name="resend_code"),

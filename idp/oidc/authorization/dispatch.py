@@ -91,6 +91,7 @@ def card(client: ClientPolicy) -> ClientCard:
         policy_uri=client.policy_uri,
         tos_uri=client.tos_uri,
         verified=client.verified,
+        identity_providers=None if client.identity_providers is None else list(client.identity_providers),
     )
 
 

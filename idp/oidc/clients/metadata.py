@@ -159,6 +159,13 @@ def _text(member: str, value: Any) -> str:
     return value
 
 
+def _identity_providers(value: Any) -> list[str]:
+    names = _strings("identity_providers", value)
+    if not all(re.fullmatch(r"[a-z0-9-]{1,40}", name) for name in names):
+        raise InvalidMetadata("identity_providers", "must hold names of other providers, as manage.py upstream list shows them")
+    return names
+
+
 def _encryption_member(member: str, allowed: tuple[str, ...]) -> Callable[[Any], str]:
     return lambda value: _choice(member, value, allowed)
 
@@ -207,6 +214,7 @@ MEMBERS: dict[str, Callable[[Any], Any]] = {
     # Ours, beside the registered members:
     "profile": lambda v: _choice("profile", v, PROFILES),
     "first_party": lambda v: _flag("first_party", v),
+    "identity_providers": _identity_providers,
     "allowed_origins": lambda v: [origin(item) for item in _strings("allowed_origins", v)],
     "resources": lambda v: [_resource("resources", item) for item in _strings("resources", v)],
     "access_token_alg": lambda v: _choice("access_token_alg", v, ALGORITHMS),

@@ -94,6 +94,7 @@ class ClientPolicy:
     policy_uri: str
     tos_uri: str
     verified: bool
+    identity_providers: tuple[str, ...] | None
 
     @classmethod
     def of(cls, client: Client, secrets: Iterable[SecretHash], *, logo: str = "") -> ClientPolicy:
@@ -140,6 +141,7 @@ class ClientPolicy:
             policy_uri=meta.get("policy_uri", ""),
             tos_uri=meta.get("tos_uri", ""),
             verified=client.registration_source == Client.RegistrationSource.MANUAL,
+            identity_providers=tuple(meta["identity_providers"]) if "identity_providers" in meta else None,
         )
 
     @property

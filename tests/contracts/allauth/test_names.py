@@ -1,4 +1,4 @@
-"""Every name of allauth that `idp/accounts/allauth.py` leans on: a new release that moves one fails here, not at somebody's sign-in."""
+"""Every name of allauth that `idp/accounts/allauth.py` and `idp/federation/allauth.py` lean on: a new release that moves one fails here, not at somebody's sign-in."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ from allauth.account.internal.flows.login import (
 from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import EmailAddress, Login
 from allauth.account.stages import LoginStage, LoginStageController
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.adapter import get_adapter as get_social_adapter
+from allauth.socialaccount.models import SocialAccount
+from allauth.socialaccount.providers.oauth2.client import OAuth2Client, OAuth2Error
+from allauth.socialaccount.providers.oauth2.utils import generate_code_challenge
 
 from idp.accounts import allauth as seam
+from idp.federation import allauth as federation
 
 
 def parameters(function):
@@ -72,3 +78,21 @@ def test_the_signatures_that_allauth_calls():
 def test_the_backend_and_the_addresses():
     assert issubclass(seam.AuthenticationBackend, AuthenticationBackend)
     assert {"user", "email", "verified", "primary"} <= {field.name for field in EmailAddress._meta.get_fields()}
+
+
+def test_the_client_of_other_providers():
+    assert parameters(OAuth2Client.get_access_token) == ["self", "code", "pkce_code_verifier", "extra_data"]
+    assert parameters(OAuth2Client.get_redirect_url) == ["self", "authorization_url", "scope", "extra_params"]
+    assert issubclass(OAuth2Error, Exception)
+    made = generate_code_challenge()
+    assert set(made) == {"code_verifier", "code_challenge", "code_challenge_method"}
+    assert isinstance(made["code_challenge"], bytes)
+    assert callable(DefaultSocialAccountAdapter.get_requests_session)
+    assert get_social_adapter().__class__ is federation.SocialAccountAdapter
+
+
+def test_the_table_of_linked_accounts():
+    assert {"user", "provider", "uid", "extra_data", "date_joined", "last_login"} <= {field.name for field in SocialAccount._meta.fields}
+    assert SocialAccount._meta.unique_together == (("provider", "uid"),)
+    assert SocialAccount._meta.get_field("uid").max_length == federation.MOST_UID
+    assert SocialAccount._meta.get_field("provider").max_length == 200

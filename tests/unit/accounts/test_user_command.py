@@ -64,7 +64,12 @@ def test_create_answers_with_the_sub(run, claims):
     }
     assert person.check_password(PASSWORD)
     assert PASSWORD not in json.dumps(answer)
-    assert set(EventRecord.objects.values_list("name", flat=True)) == {"operator.command_run", "account.created", "account.email_verified", "account.verified"}
+    assert set(EventRecord.objects.values_list("name", flat=True)) == {
+        "operator.command_run",
+        "account.created",
+        "account.email_verified",
+        "account.verified",
+    }
 
 
 def test_without_a_password_none_will_ever_match(run):
