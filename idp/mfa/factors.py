@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+from django.apps import apps
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists
 
 from idp import sessions
-from idp.accounts import people
+from idp.accounts import people, ways_in
 from idp.accounts.models import User
 from idp.events import emit
 from idp.events.catalogue import FactorAdded, FactorRemoved, FactorRenamed, FactorsReset, RecoveryCodesMade
@@ -23,7 +24,7 @@ from idp.kernel.ids import REFERENCE_ALPHABET
 from idp.sessions import assurance
 
 from . import notices
-from .models import RecoveryCode, RecoveryCodes, TotpDevice, WebAuthnKey, open_secret, recovery_digest, seal_secret, step_of
+from .models import Factor, RecoveryCode, RecoveryCodes, TotpDevice, WebAuthnKey, open_secret, recovery_digest, seal_secret, step_of
 from .verification import RECOVERY_LENGTH
 
 if TYPE_CHECKING:
@@ -55,9 +56,12 @@ def keys_of(user: User) -> list[WebAuthnKey]:
 
 def is_last_way_in(user: User, device: TotpDevice | WebAuthnKey) -> bool:
     """Whether without this nobody could sign in to the account any more (hostile case WK-17)."""
-    if user.has_usable_password() or not isinstance(device, WebAuthnKey):
-        return False
-    return not any(key.signs_in_alone for key in keys_of(user) if key.pk != device.pk)
+    return isinstance(device, WebAuthnKey) and ways_in.count(user) <= (1 if device.signs_in_alone else 0)
+
+
+def ways_in_of(user: User) -> int:
+    """How many of them let the person in by themselves (`settings.WAYS_IN`)."""
+    return sum(1 for key in keys_of(user) if key.signs_in_alone)
 
 
 def required(user: User) -> bool:
@@ -178,5 +182,6 @@ def reset(user: User) -> None:
 
 def forget_all(user: User) -> None:
     """Every factor goes (`settings.CREDENTIALS`): the person who set them up was not the owner of the address (hostile case PW-18)."""
-    for model in (TotpDevice, RecoveryCodes):
-        model.objects.filter(user=user).delete()
+    for model in apps.get_models():
+        if issubclass(model, Factor):
+            model._default_manager.filter(user=user).delete()

@@ -34,7 +34,7 @@ SIGN_IN_STAGES = ["idp.accounts.allauth.VerifyAddressStage", "idp.mfa.stage.Seco
 
 # What lets a person in beside the password: functions of a person that answer how many (the last way in is never taken away), and
 # functions that end all of it, for an account whose address turned out to be somebody else's.
-WAYS_IN = ["idp.federation.linking.ways_in_of"]
+WAYS_IN = ["idp.mfa.factors.ways_in_of", "idp.federation.linking.ways_in_of"]
 CREDENTIALS = ["idp.federation.linking.forget_all", "idp.mfa.factors.forget_all"]
 
 SOCIALACCOUNT_ADAPTER = "idp.federation.allauth.SocialAccountAdapter"

@@ -14,6 +14,7 @@ from idp.accounts.models import User
 from idp.events.models import EventRecord
 from idp.federation import upstreams
 from idp.federation.models import Challenge
+from idp.mfa.models import RecoveryCodes
 from tests.support.factories import PASSWORD, make_person
 from tests.support.upstream import FakeUpstream, go, session_of
 
@@ -126,6 +127,7 @@ def test_an_address_that_is_not_vouched_for_opens_nothing(client: Client, corp: 
 def test_a_squatter_keeps_nothing(client: Client, corp: FakeUpstream):
     """GL-02, PW-18: an account whose address nobody proved goes to whom the upstream vouches for, without what the squatter set up."""
     squatter = make_person(verified=False)
+    RecoveryCodes.objects.create(user=squatter, name="")
     SocialAccount.objects.create(user=squatter, provider="https://elsewhere.example", uid="squatter")
     epoch = squatter.credential_epoch
     assert go(client, corp)["Location"] == "/account"
@@ -133,6 +135,7 @@ def test_a_squatter_keeps_nothing(client: Client, corp: FakeUpstream):
     assert not user.has_usable_password()
     assert user.email_verified
     assert user.credential_epoch > epoch or user.pk != squatter.pk
+    assert not RecoveryCodes.objects.exists()
     assert [link.uid for link in SocialAccount.objects.filter(user=user)] == ["u-1"]
 
 
