@@ -24,7 +24,7 @@ _MONTH = re.compile(rf"{TABLE}_([a-z]+)_(\d{{4}})(\d{{2}})", re.ASCII)
 
 # SQLite knows no INSERT inside a SELECT: `log` reads the counter, this writes it, both in one statement.
 _SQLITE_TRIGGER = (
-    f"CREATE TRIGGER IF NOT EXISTS events_count AFTER INSERT ON {TABLE} WHEN NEW.sequence IS NOT NULL BEGIN "
+    f"CREATE TRIGGER events_count AFTER INSERT ON {TABLE} WHEN NEW.sequence IS NOT NULL BEGIN "
     "INSERT OR REPLACE INTO events_personsequence (person, last) VALUES (NEW.person, NEW.sequence); END"
 )
 
@@ -40,6 +40,7 @@ def prepare(**_signal: Any) -> None:
         return  # migrated back to nothing
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER IF EXISTS events_count")
             cursor.execute(_SQLITE_TRIGGER)
     else:
         with transaction.atomic():
