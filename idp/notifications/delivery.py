@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import random
 import secrets
 import time
 from datetime import timedelta
@@ -15,23 +14,26 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
-from idp.events import catalogue, emit, outbox
+from idp.events import catalogue, emit, fanout, outbox
 from idp.events.models import Delivery
 from idp.kernel import clock, sealing
+from idp.notifications import lanes, outages
+from idp.notifications.pause import pause
 from idp.notifications.receivers import NotNow, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from datetime import datetime
     from uuid import UUID
 
     Receiver = Callable[[UUID, dict[str, object]], None]
 
 log = logging.getLogger(__name__)
 
-# One run ends well before Celery's task time limit; the task then asks for another run.
-RUN_SECONDS = 30.0
-FIRST_PAUSE = 5.0
-LONGEST_PAUSE = 15 * 60.0
+# One run ends well before Celery's task time limit and its soft shutdown; the task then asks for another run.
+RUN_SECONDS = 15.0
+# Messages and events take turns, so that a pile of the one does not keep the other waiting.
+TURN_SECONDS = 5.0
 GIVE_UP_AFTER = timedelta(hours=24)
 
 
@@ -43,20 +45,38 @@ class Run(NamedTuple):
 
 
 def deliver_due(*, seconds: float = RUN_SECONDS) -> Run:
-    """Deliver what is due, row by row, until nothing is or `seconds` have passed. Any number of these may run at once.
+    """Deliver what is due until nothing is or `seconds` have passed. Any number of these may run at once.
 
     A receiver that is unreachable is left alone for the rest of the run: one time-out per run, not one per row.
     """
     stop = time.monotonic() + seconds
     unreachable: set[str] = set()
     taken = 0
+    while (left := stop - time.monotonic()) > 0:
+        messages = _deliver_messages(min(left, TURN_SECONDS), unreachable)
+        attempts = lanes.deliver_events(seconds=min(max(stop - time.monotonic(), 0), TURN_SECONDS))
+        taken += messages.taken + attempts
+        if not messages.more and not attempts:
+            return Run(taken, more=False)
+    return Run(taken, more=True)
+
+
+def _deliver_messages(seconds: float, unreachable: set[str]) -> Run:
+    """Mail and other messages of their own, row by row."""
+    stop = time.monotonic() + seconds
+    known = outages.Known()
+    taken = 0
     while time.monotonic() < stop:
-        delivery = claim(without=unreachable)
+        delivery = claim(without=unreachable.union(receiver for receiver, _ in known.paused()))
         if delivery is None:
             return Run(taken, more=False)
         taken += 1
         if not attempt(delivery):
             unreachable.add(delivery.receiver)
+            outages.failed(delivery.receiver, "")
+        elif known.has(delivery.receiver, ""):
+            outages.ended(delivery.receiver, "")
+            known.look()
     return Run(taken, more=True)
 
 
@@ -103,53 +123,84 @@ def attempt(delivery: Delivery) -> bool:
         _retry(delivery, "no such receiver")  # it may come with the next release while two are running
         return True
     receiver: Receiver = import_string(path)
+    began, at = time.monotonic(), clock.now()
     try:
         receiver(delivery.pk, payload)
     except Refused as outcome:
+        _note(delivery, at, began, outcome.reason)
         _end(delivery, Delivery.State.DEAD, outcome.reason)
     except NotNow as outcome:
+        _note(delivery, at, began, outcome.reason)
         _retry(delivery, outcome.reason)
         return not outcome.unreachable
     except Exception as error:  # noqa: BLE001 (one broken receiver or message must not stop the others)
         # The type only: the text may quote the payload.
+        _note(delivery, at, began, f"error: {type(error).__name__}")
         _retry(delivery, f"error: {type(error).__name__}")
     else:
+        _note(delivery, at, began, "taken")
         _end(delivery, Delivery.State.DONE, "", forget=True)
     return True
 
 
+def _note(delivery: Delivery, at: datetime, began: float, outcome: str) -> None:
+    entry = {
+        "attempt": delivery.attempts,
+        "at": at.isoformat(timespec="milliseconds"),
+        "milliseconds": round((time.monotonic() - began) * 1000),
+        "outcome": outcome,
+    }
+    delivery.log = [*delivery.log, entry][-lanes.KEPT_ATTEMPTS :]
+
+
 def may_retry(delivery: Delivery) -> bool:
-    """Whether a dead message still knows what it wanted to say, and whether it is of use to anybody."""
+    """Whether it can be sent again: an event whose record is there, delivered or not; a dead message that still knows what it said."""
+    if delivery.state == Delivery.State.WAITING:
+        return False
+    if delivery.event is not None:
+        return delivery.state != Delivery.State.EXPIRED
     dead = delivery.state == Delivery.State.DEAD and bool(delivery.payload)
     return dead and (delivery.expires_at is None or delivery.expires_at > clock.now())
 
 
 def retry(delivery_id: UUID, *, by: UUID | None = None) -> bool:
-    """Put a dead message back in the line, for one attempt at least; `by` is who asked for it. False = it cannot be sent again."""
+    """Put a message back in the line, for one attempt at least; `by` is who asked for it. False = it cannot be sent again."""
     with transaction.atomic():
         row = Delivery.objects.filter(pk=delivery_id).first()
         if row is None or not may_retry(row):
             return False
         now = clock.now()
-        back = Delivery.objects.filter(pk=row.pk, state=Delivery.State.DEAD).update(
-            state=Delivery.State.WAITING, due_at=now, done_at=None, lease_until=None, lease_owner=""
+        back = Delivery.objects.filter(pk=row.pk, state=row.state).update(
+            state=Delivery.State.WAITING, due_at=now, waiting_since=now, done_at=None, lease_until=None, lease_owner=""
         )
         if not back:
             return False
         emit(catalogue.DeliveryRetried(delivery=str(row.pk), receiver=row.receiver), by=by)
-        outbox.wake_after_commit()
+        if row.lane is None:
+            outbox.wake_after_commit()
+        else:
+            fanout.open_lanes([(row.receiver, row.target, row.lane)], moment=now, priority=catalogue.Priority.NORMAL, unblock=True)
     return True
 
 
-def pause(attempts: int) -> timedelta:
-    """Wait before the next attempt: exponential with full jitter, at most 15 minutes."""
-    ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 16))
-    return timedelta(seconds=random.uniform(1.0, ceiling))  # noqa: S311 (spreads load, guards nothing)
+def skip(delivery_id: UUID, *, by: UUID | None = None) -> bool:
+    """Give a dead message up for good, so that the later ones of its lane can leave. False = it is not dead."""
+    with transaction.atomic():
+        row = Delivery.objects.filter(pk=delivery_id, state=Delivery.State.DEAD).first()
+        if row is None:
+            return False
+        now = clock.now()
+        if not Delivery.objects.filter(pk=row.pk, state=Delivery.State.DEAD).update(state=Delivery.State.EXPIRED, payload="", done_at=now):
+            return False
+        emit(catalogue.DeliverySkipped(delivery=str(row.pk), receiver=row.receiver), by=by)
+        if row.lane is not None:
+            fanout.open_lanes([(row.receiver, row.target, row.lane)], moment=now, priority=catalogue.Priority.NORMAL, unblock=True)
+    return True
 
 
 def _retry(delivery: Delivery, reason: str) -> None:
     now = clock.now()
-    if now - delivery.created_at >= GIVE_UP_AFTER:
+    if now - delivery.waiting_since >= GIVE_UP_AFTER:
         _end(delivery, Delivery.State.DEAD, f"gave up: {reason}")
         return
     due = now + pause(delivery.attempts)
@@ -171,5 +222,5 @@ def _end(delivery: Delivery, state: Delivery.State, reason: str, *, forget: bool
 def _write(delivery: Delivery, **changes: object) -> None:
     """Only the holder of the lease writes: one that came too late must not overwrite the outcome of its successor."""
     held = Delivery.objects.filter(pk=delivery.pk, lease_owner=delivery.lease_owner)
-    if not held.update(lease_until=None, lease_owner="", **changes):
+    if not held.update(lease_until=None, lease_owner="", log=delivery.log, **changes):
         log.warning("delivery %s to %s: the lease was lost, another worker has the row", delivery.pk, delivery.receiver)

@@ -83,7 +83,11 @@ RECEIVERS = {
 
 # Who may want events: receiver name -> an object, see idp/notifications/receivers/__init__.py. What they want leaves in order per
 # person (idp/events/fanout.py, idp/notifications/lanes.py).
-EVENT_RECEIVERS: dict[str, str] = {}
+EVENT_RECEIVERS: dict[str, str] = {
+    "agent": "idp.notifications.receivers.agent.RECEIVER",
+}
+# Makes the access token with which we call a service of our own: audience -> token.
+OWN_ACCESS_TOKEN = "idp.oidc.issuance.own_token.own_access_token"
 
 if _redis:
     CACHES = {

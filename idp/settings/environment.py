@@ -78,6 +78,19 @@ class Environment(BaseSettings):
         "", pattern=r"^([A-Z]{2})?$", description="Country (ISO 3166, for example `DE`) whose numbers may be typed without country code."
     )
     email_from: str = Field("Kairos ID <no-reply@localhost>", description="From address of every mail.")
+    agent_url: str = Field(
+        "",
+        description="Address of the Agent, the service that is told when an account changes ([deliveries.md](deliveries.md)); empty = none. "
+        "A private address must be in `IDP_OUTBOUND_ALLOW`.",
+    )
+    agent_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signs calls to the Agent (Standard Webhooks): `whsec_` and base64; two with a comma while it is replaced.",
+    )
+    agent_fields: CommaSeparated = Field(
+        ("username", "allergies", "preferences"),
+        description="What the Agent is told: `username`, `email`, and names of profile attributes.",
+    )
     data_dir: Path = Field(
         ROOT / ".data", description="Everything that the embedded default writes: database, inbox, generated development secrets."
     )
@@ -177,14 +190,16 @@ class Environment(BaseSettings):
     argon2_iterations: int = Field(2, ge=1, description="Argon2id passes.")
     argon2_parallel_hashes: int = Field(2, ge=1, description="Most passwords that one process hashes at the same time.")
 
-    @field_validator("secret_key_fallbacks", "outbound_allow", "trusted_proxies", "sms_prefixes", "passkey_origins", mode="before")
+    @field_validator(
+        "agent_fields", "secret_key_fallbacks", "outbound_allow", "trusted_proxies", "sms_prefixes", "passkey_origins", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("issuer", "google_issuer")
+    @field_validator("issuer", "google_issuer", "agent_url")
     @classmethod
     def _issuer_has_no_trailing_slash(cls, value: str) -> str:
         return value.rstrip("/")

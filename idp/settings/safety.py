@@ -71,6 +71,7 @@ def problems(env: Environment, environ: Mapping[str, str]) -> list[str]:
     found += _issuer_problems(env)
     found += _network_problems(env)
     found += _sms_problems(env)
+    found += _agent_problems(env)
     found += _passkey_problems(env)
     if not env.development:
         if not env.database_url.get_secret_value().startswith(("postgresql://", "postgres://")):
@@ -110,6 +111,26 @@ def _sms_problems(env: Environment) -> list[str]:
     if not all(re.fullmatch(r"\+[1-9][0-9]{0,14}", prefix) for prefix in env.sms_prefixes):
         found.append("IDP_SMS_PREFIXES holds something that does not look like +49: correct it.")
     return found
+
+
+def _agent_problems(env: Environment) -> list[str]:
+    if not env.agent_url:
+        return []
+    found = []
+    parts = urlsplit(env.agent_url)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        found.append("IDP_AGENT_URL is not an http or https address without user, query and fragment: correct it.")
+    keys = [key.strip() for key in env.agent_secret.get_secret_value().split(",") if key.strip()]
+    if not keys or not all(_is_signing_key(key) for key in keys):
+        found.append("IDP_AGENT_SECRET must be whsec_ followed by base64 of 24 to 64 random bytes: set it, the Agent checks signatures.")
+    return found
+
+
+def _is_signing_key(text: str) -> bool:
+    try:
+        return text.startswith("whsec_") and 24 <= len(base64.b64decode(text.removeprefix("whsec_"), validate=True)) <= 64
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _passkey_problems(env: Environment) -> list[str]:

@@ -13,6 +13,7 @@ from django.conf import settings
 from idp.events.models import Delivery
 from idp.kernel import clock
 from idp.notifications import delivery
+from idp.notifications.pause import LONGEST_PAUSE, pause
 from idp.notifications.receivers import NotNow, Refused
 
 from .conftest import Probe
@@ -98,7 +99,7 @@ def test_after_a_day_it_gives_up(waiting: Put, probe: Probe) -> None:
     with time_machine.travel(dt.datetime(2026, 1, 1, tzinfo=dt.UTC), tick=False) as travel:
         row = waiting(text="hello")
         while row.state == State.WAITING:
-            travel.shift(delivery.LONGEST_PAUSE)
+            travel.shift(LONGEST_PAUSE)
             delivery.deliver_due()
             row.refresh_from_db()
         assert clock.now() - row.created_at <= timedelta(hours=24, minutes=15)
@@ -108,7 +109,7 @@ def test_after_a_day_it_gives_up(waiting: Put, probe: Probe) -> None:
 
 def test_pauses_grow_with_jitter_and_never_pass_fifteen_minutes() -> None:
     for attempts in range(1, 60):
-        pauses = [delivery.pause(attempts).total_seconds() for _ in range(200)]
+        pauses = [pause(attempts).total_seconds() for _ in range(200)]
         ceiling = min(900, 5 * 2**attempts)
         assert all(1 <= seconds <= ceiling for seconds in pauses)
         assert max(pauses) - min(pauses) > ceiling / 2
