@@ -42,7 +42,7 @@ def load(name: str, *, clients: Json, values: dict[str, str], variant: Json | No
     """Read a plan file and complete it.
 
     `name` is the file's name without `.json`, or the suite's own name of the plan. `clients` is what `manage.py conformance prepare` printed:
-    by configuration block of the suite (`client`, `client2`, `client_secret_post`), and below `methods` by way of client authentication;
+    by configuration block of the suite (`client`, `client2`, `client_secret_post`), and below `kinds` by way of client authentication or logout;
     `values` replaces `{issuer}`, `{suite}`, `{alias}`, `{login}` and `{password}` wherever they stand in a text; `variant` replaces members of
     the plan's variant, for static clients bringing those in. Raises `PlanError` if the plan is unknown, a client or value is missing, or a
     step is not in `browser.json`.
@@ -52,7 +52,8 @@ def load(name: str, *, clients: Json, values: dict[str, str], variant: Json | No
     static = chosen.get("client_registration") == "static_client"
     config: Json = {key: value for key, value in source["config"].items() if not (static and key in BLOCKS)}
     method = chosen.get("client_auth_type", DEFAULT_METHOD)
-    known = clients if method == DEFAULT_METHOD else clients.get("methods", {}).get(method, {})
+    kind = source.get("static_clients", method)
+    known = clients if kind == DEFAULT_METHOD else clients.get("kinds", {}).get(kind, {})
     for block in source["clients"] or (BLOCKS if static else ()):
         found = known.get(block) or clients.get(block)
         if not found:

@@ -22,7 +22,10 @@ from idp.oidc.keys import rotation
 PERSON = Path(settings.BASE_DIR) / "tests" / "conformance" / "person.json"
 THROW_AWAY = (".test", ".example", ".localhost", ".invalid")  # RFC 2606: names that no real provider has
 CLIENTS = {"client": "client_secret_basic", "client2": "client_secret_basic", "client_secret_post": "client_secret_post"}
+# By kind, for plans that want other clients: each way of client authentication, each way of hearing of a logout.
+BLOCKS = ("client", "client2")
 OTHER_METHODS = ("client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
+LOGOUT_URIS = {"backchannel": "backchannel_logout_uri", "frontchannel": "frontchannel_logout_uri"}
 
 
 class Command(OperatorCommand):
@@ -49,11 +52,17 @@ class Command(OperatorCommand):
         base = f"{options['suite'].rstrip('/')}/test/a/{options['alias']}"
         return {
             **{block: self._client(block, method, base) for block, method in CLIENTS.items()},
-            "methods": {method: {block: self._client(block, method, base) for block in ("client", "client2")} for method in OTHER_METHODS},
+            "kinds": {
+                **{method: {block: self._client(block, method, base) for block in BLOCKS} for method in OTHER_METHODS},
+                **{
+                    kind: {block: self._client(block, "client_secret_basic", base, **{member: f"{base}/{kind}_logout"}) for block in BLOCKS}
+                    for kind, member in LOGOUT_URIS.items()
+                },
+            },
             "person": self._person(),
         }
 
-    def _client(self, block: str, method: str, base: str) -> dict[str, Any]:
+    def _client(self, block: str, method: str, base: str, **more: str) -> dict[str, Any]:
         """Register one client; what the suite must know of it, for `private_key_jwt` with its (throw-away) private key."""
         document: dict[str, Any] = {
             "client_name": f"Conformance {block}",
@@ -63,8 +72,7 @@ class Command(OperatorCommand):
             "response_types": ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"],
             "redirect_uris": [f"{base}/callback"],
             "post_logout_redirect_uris": [f"{base}/post_logout_redirect"],
-            "backchannel_logout_uri": f"{base}/backchannel_logout",
-            "frontchannel_logout_uri": f"{base}/frontchannel_logout",
+            **more,
         }
         if method != "private_key_jwt":
             client, secret = registry.create(document, type="spa" if method == "none" else "web")
