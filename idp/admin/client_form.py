@@ -42,7 +42,7 @@ _PROFILES = {
 }
 _NOT_FOR_SERVICES = {
     "redirect_uris", "post_logout_redirect_uris", "allowed_origins", "grant_types", "response_types", "first_party", "application_type",
-    "id_token_signed_response_alg", "default_max_age", "require_auth_time", "policy_uri", "tos_uri",
+    "id_token_signed_response_alg", "default_max_age", "require_auth_time", "min_acr", "enrolment", "allow_trusted_browser", "policy_uri", "tos_uri",
     "backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri",
 }  # fmt: skip
 
@@ -195,6 +195,26 @@ class ClientForm(forms.ModelForm):
         label=gettext_lazy("Signature of ID tokens"),
         help_text=gettext_lazy("RS256 is what every library can read."),
     )
+    min_acr = _optional_choice(
+        {
+            "urn:kairos:acr:mfa": gettext_lazy("Two factors (urn:kairos:acr:mfa)"),
+            "phr": gettext_lazy("A passkey or security key (phr)"),
+            "phrh": gettext_lazy("A security key of attested hardware (phrh)"),
+        },
+        "any",
+        label=gettext_lazy("Weakest sign-in"),
+        help_text=gettext_lazy("Whoever signed in more weakly proves more before the app gets an answer (min_acr)."),
+    )
+    enrolment = _optional_choice(
+        {"block": gettext_lazy("They are refused"), "inline": gettext_lazy("They set it up on the way")},
+        "inline",
+        label=gettext_lazy("People who have nothing to prove it with"),
+    )
+    allow_trusted_browser = forms.BooleanField(
+        label=gettext_lazy("A trusted browser is enough"),
+        required=False,
+        help_text=gettext_lazy("People who spared themselves the second step in their own browser get in; the app sees the weaker acr."),
+    )
     default_max_age = forms.IntegerField(
         label=gettext_lazy("Sign-in at most this old"),
         required=False,
@@ -247,7 +267,7 @@ class ClientForm(forms.ModelForm):
     def document(self) -> dict[str, Any]:
         """The members as the registry takes them; None means that the member is to be absent."""
         found = {name: value for name, value in self.cleaned_data.items() if name in metadata.MEMBERS}
-        for name in ("contacts", "require_auth_time"):
+        for name in ("contacts", "require_auth_time", "allow_trusted_browser"):
             found[name] = found.get(name) or None
         return found
 

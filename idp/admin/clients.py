@@ -102,6 +102,7 @@ class ClientAdmin(StaffAdmin):
         (None, {"fields": ("client_name", "client_uri", "redirect_uris", "post_logout_redirect_uris", "seen")}),
         (gettext_lazy("What it may do"), {"fields": ("grant_types", "scope", "resources", "allowed_origins", "first_party")}),
         (gettext_lazy("Security"), {"fields": ("token_endpoint_auth_method", "profile", "application_type", "jwks_uri", "jwks")}),
+        (gettext_lazy("How people must sign in"), {"fields": ("min_acr", "enrolment", "allow_trusted_browser")}),
         (
             gettext_lazy("Tokens"),
             {

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from idp.kernel import limits, sealing
-from idp.mfa import factors, qr, step_up, verification
+from idp.accounts import mail
+from idp.accounts.phones import readable
+from idp.mfa import enrolment, factors, qr, sending, step_up, trust
 from idp.mfa.webauthn import registration, signals
 
 from . import profile
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
     from idp.accounts.models import User
     from idp.mfa.models import TotpDevice
-
-WAITING = "authenticator_to_add"
-GUESSES, SECONDS = 10, 900  # codes of an app that is being added (hostile case MF-15)
 
 
 class NameForm(forms.Form):
@@ -77,10 +75,14 @@ def overview(request: HttpRequest) -> HttpResponse:
         codes_left=left,
         has_password=user.has_usable_password(),
         can_add=len(held) < factors.MOST,
+        by_sms=sending.by_sms(),
+        phones=[(phone, readable(phone.number)) for phone in factors.phones_of(user)],
+        trusted=[(browser, mail.device(browser.user_agent), browser.ip) for browser in trust.of_person(user)],
+        protected=factors.required(user),
     )
 
 
-@sensitive_variables("enrolment")
+@sensitive_variables("offered")
 @sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
@@ -92,34 +94,29 @@ def add_authenticator(request: HttpRequest) -> HttpResponse:
     if len(factors.of_person(user)) >= factors.MOST:
         messages.warning(request, _("You have as many authenticator apps as an account can have. Remove one first."))
         return redirect("account-security")
-    enrolment = _waiting(request, user)
-    if request.method != "POST" or enrolment is None:
-        enrolment = enrolment or factors.begin(user)
-        request.session[WAITING] = enrolment.sealed
-        return _enrol(request, enrolment, AuthenticatorForm(initial={"name": _first_name(user)}))
+    offered = enrolment.waiting(request, user)
+    if request.method != "POST" or offered is None:
+        offered = enrolment.offered(request, user)
+        return _enrol(request, offered, AuthenticatorForm(initial={"name": _first_name(user)}))
     form = AuthenticatorForm(request.POST)
     if not form.is_valid():
-        return _enrol(request, enrolment, form)
-    verdict = limits.hit("mfa.enrol", str(user.pk), limit=GUESSES, seconds=SECONDS)
-    if not verdict.allowed:
+        return _enrol(request, offered, form)
+    outcome = enrolment.confirm(request, user, offered, typed=form.cleaned_data["code"], name=form.cleaned_data["name"])
+    if outcome.retry_after:
         form.add_error("code", _("Too many wrong codes. Try again in a few minutes."))
-        response = _enrol(request, enrolment, form, status=429)
-        response["Retry-After"] = str(verdict.retry_after)
+        response = _enrol(request, offered, form, status=429)
+        response["Retry-After"] = str(outcome.retry_after)
         return response
-    code = verification.normalise(form.cleaned_data["code"])
-    device = factors.add(user, sealed=enrolment.sealed, code=code, name=form.cleaned_data["name"])
-    if device is None:
+    if outcome.device is None:
         form.add_error(
             "code", _("This code is not right. Check that the clock of your phone is right, and enter the code that it shows now.")
         )
-        return _enrol(request, enrolment, form)
-    limits.clear("mfa.enrol", str(user.pk))
-    del request.session[WAITING]
-    step_up.prove(request, user, device)
+        return _enrol(request, offered, form)
+    step_up.prove(request, user, outcome.device)
     if factors.codes_left(user):
         messages.success(request, _("Your authenticator app was added."))
         return redirect("account-security")
-    return page(request, "recovery_codes", codes=factors.make_codes(user, request=request), added=device.name)
+    return page(request, "recovery_codes", codes=factors.make_codes(user, request=request), added=outcome.device.name)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -175,25 +172,15 @@ def _first_name(user: User) -> str:
     return _("Phone") if not factors.of_person(user) else ""
 
 
-def _waiting(request: HttpRequest, user: User) -> factors.Enrolment | None:
-    sealed = request.session.get(WAITING)
-    if not isinstance(sealed, str):
-        return None
-    try:
-        return factors.begin(user, sealed=sealed)
-    except sealing.SealBroken:  # of somebody who was signed in here before, or its key is gone
-        return None
-
-
 def prove_first(request: HttpRequest) -> HttpResponse:
     """The sign-in page, which leads back; what a form held is not kept."""
     return HttpResponseRedirect(f"/login?{urlencode({'again': '1', 'next': request.path})}")
 
 
-def _enrol(request: HttpRequest, enrolment: factors.Enrolment, form: AuthenticatorForm, *, status: int = 200) -> HttpResponse:
+def _enrol(request: HttpRequest, offered: factors.Enrolment, form: AuthenticatorForm, *, status: int = 200) -> HttpResponse:
     status = 400 if status == 200 and form.is_bound else status
-    drawing = qr.svg(enrolment.uri)
-    return page(request, "add_authenticator", status=status, form=form, drawing=drawing, manual_key=enrolment.manual_key, uri=enrolment.uri)
+    drawing = qr.svg(offered.uri)
+    return page(request, "add_authenticator", status=status, form=form, drawing=drawing, manual_key=offered.manual_key, uri=offered.uri)
 
 
 def page(request: HttpRequest, name: str, *, status: int = 200, **context: Any) -> HttpResponse:

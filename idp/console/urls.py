@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.i18n import set_language
 
-from . import activity, linked, passkeys, profile, security, views
+from . import activity, linked, passkeys, phones, profile, security, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
@@ -20,6 +20,10 @@ urlpatterns = [
     path("account/security", security.overview, name="account-security"),
     path("account/security/authenticator", security.add_authenticator, name="account-add-authenticator"),
     path("account/security/authenticator/<int:number>", security.authenticator, name="account-authenticator"),
+    path("account/security/phone", phones.add, name="account-add-phone"),
+    path("account/security/phone/confirm", phones.confirm, name="account-confirm-phone"),
+    path("account/security/phone/<int:number>", phones.remove, name="account-phone"),
+    path("account/security/browsers", phones.end_trust, name="account-end-trust"),
     path("account/security/recovery-codes", security.recovery_codes, name="account-recovery-codes"),
     path("account/security/passkey", passkeys.add, name="account-add-passkey"),
     path("account/security/passkey/options", passkeys.options, name="account-passkey-options"),

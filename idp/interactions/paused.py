@@ -68,7 +68,7 @@ class Interaction:
 
     @property
     def ask(self) -> str:
-        """login, select_account, create, second_factor or consent."""
+        """login, select_account, create, second_factor, enrol or consent."""
         return self._row.ask
 
     @property
@@ -111,7 +111,9 @@ class Interaction:
 
     def page_url(self) -> str:
         """The page of the step that is asked for now."""
-        path = {"consent": "/consent", "create": "/signup", "second_factor": "/login/second-factor"}.get(self.ask, "/login")
+        path = {"consent": "/consent", "create": "/signup", "second_factor": "/login/second-factor", "enrol": "/login/enrol"}.get(
+            self.ask, "/login"
+        )
         return f"{path}?interaction={self.id}"
 
     def record(self, **outcomes: Any) -> None:

@@ -9,22 +9,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+import django_otp
 from django.apps import apps
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists
 
 from idp import sessions
-from idp.accounts import people, ways_in
+from idp.accounts import ways_in
 from idp.accounts.models import User
 from idp.events import emit
-from idp.events.catalogue import FactorAdded, FactorRemoved, FactorRenamed, FactorsReset, RecoveryCodesMade
+from idp.events.catalogue import FactorAdded, FactorRemoved, FactorRenamed, RecoveryCodesMade
 from idp.kernel import clock
 from idp.kernel.ids import REFERENCE_ALPHABET
 from idp.sessions import assurance
 
-from . import notices
-from .models import Factor, RecoveryCode, RecoveryCodes, TotpDevice, WebAuthnKey, open_secret, recovery_digest, seal_secret, step_of
+from . import notices, sending, trust
+from .models import Factor, Phone, RecoveryCode, RecoveryCodes, TotpDevice, WebAuthnKey, open_secret, recovery_digest, seal_secret, step_of
 from .verification import RECOVERY_LENGTH
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 MOST = 5  # apps per person: each is one more chance per guess
 CODES = 10
+HELD = (TotpDevice, WebAuthnKey, Phone, RecoveryCodes)  # all that a session may stand on beside the password
 SECRET_BYTES = 20  # RFC 4226 4: 160 bits recommended
 
 
@@ -54,7 +56,7 @@ def keys_of(user: User) -> list[WebAuthnKey]:
     return list(WebAuthnKey.objects.filter(user=user).order_by("pk"))
 
 
-def is_last_way_in(user: User, device: TotpDevice | WebAuthnKey) -> bool:
+def is_last_way_in(user: User, device: TotpDevice | WebAuthnKey | Phone) -> bool:
     """Whether without this nobody could sign in to the account any more (hostile case WK-17)."""
     return isinstance(device, WebAuthnKey) and ways_in.count(user) <= (1 if device.signs_in_alone else 0)
 
@@ -64,9 +66,16 @@ def ways_in_of(user: User) -> int:
     return sum(1 for key in keys_of(user) if key.signs_in_alone)
 
 
+def phones_of(user: User) -> list[Phone]:
+    """The person's phones for codes by text message, oldest first; none where this installation allows none."""
+    return list(Phone.objects.filter(user=user, confirmed=True).order_by("pk")) if sending.by_sms() else []
+
+
 def required(user: User) -> bool:
     """Whether the password alone does not let this person in. A factor that guessing switched off still counts: nobody may guess it away."""
     held = Exists(TotpDevice.objects.filter(user=user, confirmed=True)) | Exists(WebAuthnKey.objects.filter(user=user))
+    if sending.by_sms():
+        held |= Exists(Phone.objects.filter(user=user, confirmed=True))
     return User.objects.filter(held, pk=user.pk).exists()  # one statement in every sign-in
 
 
@@ -82,7 +91,7 @@ def reach(user: User) -> str:
 
 def references(user: User) -> set[str]:
     """References of all that the person holds now."""
-    return {factor.persistent_id for model in (TotpDevice, WebAuthnKey, RecoveryCodes) for factor in model.objects.filter(user=user)}
+    return {factor.persistent_id for model in HELD for factor in model.objects.filter(user=user)}
 
 
 def codes_left(user: User) -> int | None:
@@ -120,17 +129,47 @@ def add(user: User, *, sealed: str, code: str, name: str) -> TotpDevice | None:
     return device
 
 
-def rename(user: User, device: TotpDevice | WebAuthnKey, name: str) -> None:
+def add_phone(user: User, number: str) -> Phone | None:
+    """A phone that waits for its first code; one that waited before goes. None = too many phones, or it is there already."""
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)
+        Phone.objects.filter(user=user, confirmed=False).delete()
+        held = list(Phone.objects.filter(user=user))
+        if len(held) >= MOST or any(phone.number == number for phone in held):
+            return None
+        phone = Phone(user=user, name="", number=number, confirmed=False)
+        phone.save(force_insert=True)
+    return phone
+
+
+def waiting_phone(user: User) -> Phone | None:
+    """The phone that waits for its first code."""
+    return Phone.objects.filter(user=user, confirmed=False).first()
+
+
+def confirm_phone(user: User, phone: Phone, code: str) -> bool:
+    """The first code came back: the phone is a factor. Wrong ones count like those of a sign-in (hostile case MF-15)."""
+    if django_otp.verify_token(user, phone.persistent_id, code) is None:
+        return False
+    with transaction.atomic():
+        if not Phone.objects.filter(pk=phone.pk, user=user, confirmed=False).update(confirmed=True):
+            return False
+        emit(FactorAdded(kind=phone.kind, factor=phone.persistent_id), person=user.pk)
+        notices.tell(user, "added", kind=phone.kind, named=sending.hint(phone))
+    return True
+
+
+def rename(user: User, device: TotpDevice | WebAuthnKey | Phone, name: str) -> None:
     """Another name, for the person's eyes only."""
     with transaction.atomic():
         if type(device).objects.filter(pk=device.pk, user=user).update(name=name):
             emit(FactorRenamed(kind=device.kind, factor=device.persistent_id), person=user.pk)
 
 
-def remove(user: User, device: TotpDevice | WebAuthnKey, *, request: HttpRequest) -> bool:
+def remove(user: User, device: TotpDevice | WebAuthnKey | Phone, *, request: HttpRequest) -> bool:
     """It does not work any more, and sessions that stood on it lose what it gave (hostile case MF-11). False = it was gone.
 
-    Without a factor recovery codes stand for nothing: the last one takes them along.
+    Without a factor recovery codes stand for nothing: the last one takes them along. Browsers that were trusted are asked again.
     """
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)
@@ -142,6 +181,7 @@ def remove(user: User, device: TotpDevice | WebAuthnKey, *, request: HttpRequest
             gone += [sheet.persistent_id for sheet in RecoveryCodes.objects.filter(user=user)]
             RecoveryCodes.objects.filter(user=user).delete()
         sessions.forget_factors(user.pk, gone, request=request)
+        trust.end(user, request=request)
         emit(FactorRemoved(kind=device.kind, factor=ref), person=user.pk)
         notices.tell(user, "removed", kind=device.kind, named=device.name)
     return True
@@ -166,22 +206,9 @@ def make_codes(user: User, *, request: HttpRequest) -> list[str]:
     return [f"{code[:5]}-{code[5:]}" for code in codes]
 
 
-def reset(user: User) -> None:
-    """The operator takes all factors away from somebody who lost them. Every session and refresh token ends, and the person is told."""
-    with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)
-        removed = sum(1 for _ref in references(user))
-        if not removed:
-            return
-        for model in (TotpDevice, WebAuthnKey, RecoveryCodes):
-            model.objects.filter(user=user).delete()
-        people.sign_out_everywhere(user)
-        emit(FactorsReset(count=removed), person=user.pk)
-        notices.tell(user, "reset")
-
-
 def forget_all(user: User) -> None:
     """Every factor goes (`settings.CREDENTIALS`): the person who set them up was not the owner of the address (hostile case PW-18)."""
+    trust.end(user)
     for model in apps.get_models():
         if issubclass(model, Factor):
             model._default_manager.filter(user=user).delete()

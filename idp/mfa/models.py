@@ -30,7 +30,8 @@ MOST_DRIFT = 2  # steps by which a clock that goes wrong may be followed: two mi
 class Factor(ThrottlingMixin, Device):
     """One thing that a person holds. Check it through `verification` only: django-otp locks the row around the check."""
 
-    kind: str  # "totp", "webauthn", "recovery"
+    kind: str  # "totp", "webauthn", "sms", "email", "recovery"
+    can_be_worn_out = True  # whether MOST_FAILURES switch it off
     created_at = models.DateTimeField(default=clock.now, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
     disabled_at = models.DateTimeField(null=True, editable=False)
@@ -83,7 +84,7 @@ class Factor(ThrottlingMixin, Device):
             "throttling_failure_count": self.throttling_failure_count,
             "throttling_failure_timestamp": self.throttling_failure_timestamp,
         }
-        if self.throttling_failure_count >= MOST_FAILURES:
+        if self.throttling_failure_count >= MOST_FAILURES and self.can_be_worn_out:
             values["disabled_at"] = self.disabled_at = clock.now()
             emit(FactorDisabled(kind=self.kind, factor=self.persistent_id), person=self.user_id)
             notices.tell(self.user, "disabled", kind=self.kind, named=self.name)
@@ -263,6 +264,7 @@ class Mailbox(SentCode):
     """Codes to the account's own address: "confirm it's you", no factor (NIST SP 800-63B-4 3.1.3.1)."""
 
     kind = "email"
+    can_be_worn_out = False  # no other factor could switch it on again, and each code is new and short-lived
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user"], name="one_mailbox_for_codes")]

@@ -44,4 +44,10 @@ def sentence(what: What, *, kind: str, named: str, left: int) -> str:
 
 def kind_words(kind: str) -> str:
     """What a kind of factor is called."""
-    return {"totp": _("authenticator app"), "webauthn": _("passkey"), "recovery": _("recovery codes")}[kind]
+    return {
+        "totp": _("authenticator app"),
+        "webauthn": _("passkey"),
+        "sms": _("phone for text messages"),
+        "email": _("codes by mail"),
+        "recovery": _("recovery codes"),
+    }[kind]

@@ -1,59 +1,132 @@
-"""How the second factor stands in the sign-in: between a right password and the session (`settings.SIGN_IN_STAGES`)."""
+"""How the second step stands in the sign-in: between a right password and the session (`settings.SIGN_IN_STAGES`)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 
+from idp import sessions
 from idp.accounts import allauth as seam
-from idp.accounts import gate
+from idp.accounts import browsers, gate
 from idp.accounts.models import User
 
-from . import factors
+from . import factors, policy, reset, trust
 
 if TYPE_CHECKING:
     from .models import Factor
 
 KEY = "second_factor"
+ENROL = "enrol"
 
 
-class SecondFactorStage(seam.Stage):
-    """Whoever has a factor is asked for it; what waits meanwhile is a row of the session that signs nobody in."""
+class _Waiting(seam.Stage):
+    """A step that waits for the person; what waits is a row of the session that signs nobody in."""
+
+    @property
+    def person(self) -> User:
+        """Who is signing in."""
+        user = self.login.user
+        assert isinstance(user, User)
+        return user
+
+    def wait(self) -> tuple[HttpResponseBase, bool]:
+        self.state["epoch"] = self.person.credential_epoch
+        return HttpResponseRedirect(reverse(self.urlname)), True
+
+
+class SecondFactorStage(_Waiting):
+    """Whoever has a factor is asked for it, unless they trust this browser; others confirm a new browser by mail, if that is wanted."""
 
     key = KEY
     urlname = "second_factor"
 
     def handle(self) -> tuple[HttpResponseBase | None, bool]:
-        user = self.login.user
-        assert isinstance(user, User)
-        enough = self.login.state.get(seam.PASSKEY) is True or self.login.state.get(seam.ENOUGH) is True
-        if enough or not factors.required(user):
+        user = self.person
+        if self.login.state.get(seam.PASSKEY) is True:
+            reset.call_off(user)
             return None, True
-        self.state["epoch"] = user.credential_epoch
-        return HttpResponseRedirect(reverse(self.urlname)), True
+        if self.login.state.get(seam.ENOUGH) is True:
+            return None, True
+        if not factors.required(user):
+            if not self._confirms_browser():
+                return None, True
+            self.state["by_mail"] = True
+            return self.wait()
+        # Somebody who is signed in comes here to prove more than the session has: trust proves nothing.
+        proves_more = self.request.user.is_authenticated and self.request.user.pk == user.pk
+        if not proves_more and policy.of_person(user.pk).trusted_browsers:
+            browser = trust.of_browser(self.request, user)
+            if browser is not None:
+                trust.used(self.request, user, browser)
+                return None, True
+        return self.wait()
+
+    def _confirms_browser(self) -> bool:
+        user = self.person
+        if not settings.IDP.confirm_new_browser or not user.email or self.login.signup:
+            return False
+        return browsers.known_as(self.request, user) is None
+
+    @property
+    def by_mail(self) -> bool:
+        """Whether a code by mail is asked for: the person has no factor, and was not in this browser before."""
+        return self.state.get("by_mail") is True
+
+
+class EnrolStage(_Waiting):
+    """Whoever must have a second step and has none sets one up before they get in; in the grace period they may put it off."""
+
+    key = ENROL
+    urlname = "enrol"
+
+    def handle(self) -> tuple[HttpResponseBase | None, bool]:
+        user = self.person
+        wanted = policy.of_person(user.pk).acr
+        if policy.reaches(sessions.proved(self.request, user).acr, wanted) or not policy.lacks(user, wanted):
+            return None, True
+        return self.wait()
 
 
 def pending(request: HttpRequest) -> SecondFactorStage | None:
     """The sign-in of this browser that waits for a factor; it ends when the account does, or when the password was changed meanwhile."""
-    stage = seam.pending(request, KEY)
-    if not isinstance(stage, SecondFactorStage):
-        return None
-    user = stage.login.user
-    if not isinstance(user, User) or gate.refusal(user, epoch=stage.state.get("epoch", -1)) is not None:
-        seam.abandon(request)
-        return None
-    return stage
+    stage = _entered(request, KEY)
+    return stage if isinstance(stage, SecondFactorStage) else None
+
+
+def pending_enrolment(request: HttpRequest) -> EnrolStage | None:
+    """The sign-in of this browser that waits for something to be set up."""
+    stage = _entered(request, ENROL)
+    return stage if isinstance(stage, EnrolStage) else None
 
 
 def complete(
     request: HttpRequest, stage: SecondFactorStage, factor: Factor, *, continue_to: str | None, client_id: str | None, **facts: bool
-) -> HttpResponseBase:
-    """The factor was right: the sign-in goes on, and with it whatever waits at `continue_to`."""
-    user = stage.login.user
-    assert isinstance(user, User)
+) -> HttpResponseBase | None:
+    """The factor was right: the sign-in goes on, and with it whatever waits at `continue_to`.
+
+    None = it does not, because the policy asks for a stronger factor which this person has.
+    """
+    user = stage.person
     if factor.user_id != user.pk:
         raise PermissionError("a factor of somebody else")
     seam.record(request, user, factor.kind, device=factor.persistent_id, **facts)
+    if stage.by_mail:
+        return seam.go_on(request, stage, continue_to=continue_to, client_id=client_id)
+    reset.call_off(user)
+    wanted = policy.of_person(user.pk).acr
+    if not policy.reaches(sessions.proved(request, user).acr, wanted) and not policy.lacks(user, wanted):
+        return None
     return seam.go_on(request, stage, continue_to=continue_to, client_id=client_id)
+
+
+def _entered(request: HttpRequest, key: str) -> _Waiting | None:
+    stage = seam.pending(request, key)
+    if not isinstance(stage, _Waiting):
+        return None
+    if gate.refusal(stage.person, epoch=stage.state.get("epoch", -1)) is not None:
+        seam.abandon(request)
+        return None
+    return stage

@@ -12,7 +12,7 @@ from idp.events.catalogue import SignInSteppedUp
 from idp.kernel import clock
 from idp.sessions import assurance
 
-from . import factors
+from . import factors, reset
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -33,6 +33,7 @@ def prove(request: HttpRequest, user: User, factor: Factor, *, client_id: str | 
     seam.forget(request.session, held - factors.references(user))
     seam.record(request, user, factor.kind, device=factor.persistent_id, **facts)
     found = sessions.step_up(request, user)
+    reset.call_off(user)
     emit(SignInSteppedUp(amr=found.amr, client_id=client_id), person=user.pk)
 
 

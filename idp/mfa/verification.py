@@ -12,8 +12,8 @@ from idp.events import emit
 from idp.events.catalogue import RecoveryCodeUsed, SignInFailed
 from idp.kernel.ids import REFERENCE_ALPHABET
 
-from . import notices
-from .models import Factor, RecoveryCodes, TotpDevice
+from . import notices, sending
+from .models import Factor, Phone, RecoveryCodes, TotpDevice
 
 if TYPE_CHECKING:
     from idp.accounts.models import User
@@ -37,19 +37,35 @@ def normalise(typed: str) -> str:
 
 
 def check(user: User, typed: str, *, client_id: str | None = None) -> Verdict:
-    """Look at what was typed: six digits are of an app, ten letters and digits a recovery code. Call it outside of a transaction.
+    """Look at what was typed: six digits are of an app or a text message, ten letters and digits a recovery code.
 
-    Every app of the person is asked by itself, and counts its own failures; recovery codes are not touched by a wrong number. Records
-    every failure.
+    Every app of the person, and every phone to which a code is on its way, is asked by itself, and counts its own failures; recovery
+    codes are not touched by a wrong number. Records every failure. Call it outside of a transaction.
     """
     code = normalise(typed)
     factors: list[Factor]
-    if len(code) == 6 and code.isascii() and code.isdigit():
+    if _is_number(code):
         factors = list(TotpDevice.objects.filter(user=user, confirmed=True).order_by("pk"))
+        if sending.by_sms():
+            factors += Phone.objects.filter(user=user, confirmed=True).exclude(digest=None).order_by("pk")
     elif len(code) == RECOVERY_LENGTH and all(character in REFERENCE_ALPHABET for character in code):
         factors = list(RecoveryCodes.objects.filter(user=user))
     else:
         return Verdict(refusal="malformed")
+    return _look(user, factors, code, client_id=client_id)
+
+
+def check_mail(user: User, typed: str, *, client_id: str | None = None) -> Verdict:
+    """The same for a code that was mailed: "confirm it's you", which raises no level. Call it outside of a transaction."""
+    code = normalise(typed)
+    return _look(user, [sending.mailbox_of(user)], code, client_id=client_id) if _is_number(code) else Verdict(refusal="malformed")
+
+
+def _is_number(code: str) -> bool:
+    return len(code) == 6 and code.isascii() and code.isdigit()
+
+
+def _look(user: User, factors: list[Factor], code: str, *, client_id: str | None) -> Verdict:
     looked_at = False
     for factor in factors:
         allowed, _why = factor.verify_is_allowed()
@@ -71,7 +87,9 @@ def check(user: User, typed: str, *, client_id: str | None = None) -> Verdict:
 
 def _succeeded(user: User, factor: Factor) -> None:
     # A factor that guesses had switched off works again when its owner came in another way (NIST SP 800-63B-4 3.2.2).
-    for model in (TotpDevice, RecoveryCodes):
+    if factor.kind == "email":
+        return
+    for model in (TotpDevice, Phone, RecoveryCodes):
         model.objects.filter(user=user).exclude(disabled_at=None).update(
             disabled_at=None, throttling_failure_count=0, throttling_failure_timestamp=None
         )

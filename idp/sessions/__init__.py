@@ -52,7 +52,7 @@ def begin(request: HttpRequest, user: object) -> None:
     row = store.browser_session
     moment = now()
     same_person = row is not None and row.user_id == user.pk and bool(row.sid)
-    found = _found(request, user)
+    found = proved(request, user)
     origin = context.current()
     store.change_row(
         user=user,
@@ -76,7 +76,7 @@ def step_up(request: HttpRequest, user: object) -> Assurance:
 
     store = request.session
     assert isinstance(store, SessionStore)
-    found = _found(request, user)
+    found = proved(request, user)
     store.cycle_key()  # more rights than before: the old cookie gets none of them
     store.change_row(acr=found.acr, amr=list(found.amr), auth_time=found.auth_time)
     return found
@@ -106,7 +106,8 @@ def forget_factors(user_id: UUID, devices: Iterable[str], *, request: HttpReques
             request.session.change_row(acr=found.acr, amr=list(found.amr))
 
 
-def _found(request: HttpRequest, user: object) -> Assurance:
+def proved(request: HttpRequest, user: object) -> Assurance:
+    """What `user` has proved in this browser so far, signed in or on the way to it."""
     from idp.accounts import allauth as records
     from idp.accounts.models import User
 

@@ -65,6 +65,7 @@ CLEANERS = [
     "idp.accounts.lockout.delete_expired",
     "idp.mfa.webauthn.ceremonies.delete_expired",
     "idp.federation.flow.delete_expired",
+    "idp.mfa.trust.delete_expired",
 ]
 
 # Records that a command runs which may change something (kernel/commands.py): function(name of the command).

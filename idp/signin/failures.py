@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 RESTARTS = (
     "/login",
     "/login/second-factor",
+    "/login/enrol",
+    "/login/lost-factor",
     "/account/security",
     "/account/profile",
     "/account/apps",

@@ -111,6 +111,7 @@ def after(text: str) -> str:
     return {
         "cancelled": _("You did not sign in at the other provider. Try again, or sign in another way."),
         "reset": _("Your password is changed. Sign in with the new one."),
+        "second_step_removed": _("Your second step is removed. Sign in, then set up a new one."),
         "verified": _("Your address is verified."),
         "registered": _("There is already an account with this address. Sign in, or reset the password."),
     }.get(text, "")

@@ -13,7 +13,6 @@ from idp.accounts.allauth import sign_in_with_key
 from idp.accounts.authentication import ip_key
 from idp.interactions import browser
 from idp.kernel import limits
-from idp.mfa import stage, step_up
 from idp.mfa.webauthn import assertion
 from idp.mfa.webauthn.refused import Refused
 
@@ -66,7 +65,7 @@ def as_second_factor(request: HttpRequest) -> HttpResponseBase:
     """`/login/second-factor/passkey`: instead of a code."""
     continuation = Continuation(request)
     asked = second_factor.asked(request, continuation)
-    if asked is None or request.method != "POST":
+    if asked is None or asked.by_mail or request.method != "POST":
         return HttpResponseRedirect(continuation.along("/login/second-factor"))
     wait = too_many(request, continuation)
     if wait is not None:
@@ -76,11 +75,7 @@ def as_second_factor(request: HttpRequest) -> HttpResponseBase:
     except Refused as refusal:
         return second_factor.show(request, continuation, asked, second_factor.SecondFactorForm(), passkey=refusal.why, status=400)
     with transaction.atomic():
-        if asked.stage is not None:
-            target = continuation.url if continuation.fields else None
-            return stage.complete(request, asked.stage, proved.key, continue_to=target, client_id=continuation.client_id, **proved.facts)
-        step_up.prove(request, asked.person, proved.key, client_id=continuation.client_id, **proved.facts)
-    return HttpResponseRedirect(continuation.url)
+        return second_factor.proved(request, continuation, asked, proved.key, **proved.facts)
 
 
 def as_json(request: HttpRequest, asked: Asked) -> JsonResponse:

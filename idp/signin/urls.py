@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import login, passkeys, password_change, recovery, second_factor, signup, upstream
+from . import enrol, login, lost_factor, passkeys, password_change, recovery, second_factor, signup, upstream
 
 urlpatterns = [
     path("login", login.login, name="login"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("login/passkey/options", passkeys.options, name="passkey_options"),
     path("login/second-factor/passkey", passkeys.as_second_factor, name="passkey_second_factor"),
     path("login/second-factor/passkey/options", passkeys.second_factor_options, name="passkey_second_factor_options"),
+    path("login/enrol", enrol.enrol, name="enrol"),
+    path("login/lost-factor", lost_factor.lost_factor, name="lost_factor"),
     path("login/disabled", login.disabled, name="account_disabled"),
     path("login/link", upstream.link, name="login_link"),
     path("federation/<slug:name>/start", upstream.start, name="federation_start"),

@@ -12,6 +12,7 @@ from idp import sessions
 from idp.accounts.models import User
 from idp.interactions import paused
 from idp.interactions.paused import ClientCard, Interaction
+from idp.mfa import trust
 from idp.oidc.claims.subject import subject_for
 from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.issuance.authorization import Authentication
@@ -45,7 +46,13 @@ class Answer:
 def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: Interaction | None, *, now: datetime) -> AskPerson | Answer:
     """Ask the person for the next thing, or answer. Raises OAuthError, to be redirected to the app."""
     session = sessions.current(request)
-    situation = Situation(request=wanted, session=session, interaction=interaction, now=now)
+    situation = Situation(
+        request=wanted,
+        session=session,
+        interaction=interaction,
+        now=now,
+        trusts=lambda: session is not None and trust.stands_on(request, session.person),
+    )
     if situation.outcome("denied"):
         raise OAuthError(refusals.ACCESS_DENIED, "declined by the person")
     reason = open_reason(situation)
@@ -54,7 +61,7 @@ def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: In
     assert reason is not None
     if reason.applies in (factor_missing, strength_missing) and session is not None:
         wish = strength.wanted(wanted)
-        if not strength.is_within_reach(session.person, wish):
+        if situation.blocked or (wish.essential and not strength.is_within_reach(session.person, wish)):
             # Unmet Authentication Requirements 1.0: asking cannot help, this person has nothing to prove it with.
             raise OAuthError(refusals.ACR_UNATTAINABLE, "the person holds no factor for it")
     if "none" in wanted.prompt:
@@ -68,6 +75,8 @@ def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: In
         )
     else:
         interaction.now_asks(reason.ask, reauthenticate=reason.reauthenticate)
+    if reason.ask == "enrol":
+        interaction.record(enrolment="may_wait" if situation.minimum.may_wait else "must")
     if reason.ask == "consent" and session is not None:
         agreed = situation.wish
         stored = {"scopes": sorted(agreed.scopes), "claims": sorted(agreed.claims), "resources": sorted(agreed.resources)}

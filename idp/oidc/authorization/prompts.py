@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.conf import settings
 from idp.consent import agreement
 from idp.consent.agreement import Wish
 from idp.interactions.paused import Interaction
+from idp.mfa import policy
 from idp.oidc.claims.selection import needing_consent
 from idp.oidc.claims.subject import subject_for
 from idp.oidc.protocol import refusals
@@ -33,6 +35,14 @@ class Situation:
     session: BrowserSession | None
     interaction: Interaction | None
     now: datetime
+    trusts: Callable[[], bool] = bool  # whether the session passed the second step by a trusted browser
+
+    @cached_property
+    def minimum(self) -> strength.Minimum:
+        """What policy asks of the person who is signed in."""
+        if self.session is None:
+            return strength.Minimum()
+        return strength.minimum(self.request.client, self.session.person, acr=self.session.acr, trusts=self.trusts)
 
     @property
     def proved_afresh(self) -> bool:
@@ -40,6 +50,14 @@ class Situation:
         if self.session is None or self.interaction is None:
             return False
         return self.session.authenticated_at >= self.interaction.created_at
+
+    @property
+    def blocked(self) -> bool:
+        """Whether policy wants what this person cannot prove, and setting it up is no way out."""
+        minimum = self.minimum
+        if not minimum.setup or minimum.may_wait:
+            return False
+        return self.request.client.enrolment == "block" or not policy.can_be_set_up(minimum.setup)
 
     def outcome(self, name: str) -> bool:
         """Whether a step of this interaction recorded `name` for the person who is signed in now (hostile case BR-09)."""
@@ -96,9 +114,32 @@ def somebody_else(s: Situation) -> bool:
     return wanted is not None and s.session is not None and wanted != subject_for(s.request.client, s.session.person.pk)
 
 
+def setup_due(s: Situation) -> bool:
+    # Policy wants more than this person could prove: it is set up now, unless the app would rather refuse, or there is time.
+    wanted = s.minimum.setup
+    if (
+        not wanted
+        or s.session is None
+        or not policy.can_be_set_up(wanted)
+        or (not s.minimum.may_wait and s.request.client.enrolment == "block")
+    ):
+        return False
+    asked = strength.wanted(s.request)
+    if asked.essential and not strength.is_within_reach(s.session.person, asked) and not policy.reaches(wanted, asked.acr):
+        return False  # it would help nothing
+    if not s.minimum.may_wait:
+        return True
+    if s.outcome("postponed"):
+        return False
+    # Whoever was asked before is asked again when the time is over; nobody's first time is under prompt=none.
+    if not policy.grace_began(s.session.person):
+        return "none" not in s.request.prompt or not policy.grants_grace()
+    return policy.days_left(s.session.person) == 0
+
+
 def factor_missing(s: Situation) -> bool:
-    # OIDC Core 5.5.1.1, 3.1.2.1 (acr_values), RFC 9470 4: the session has the password, and one factor more would do.
-    return _too_weak(s) and s.session is not None and "pwd" in s.session.amr
+    # OIDC Core 5.5.1.1, 3.1.2.1 (acr_values), RFC 9470 4: the session has one factor, and one more would do.
+    return s.session is not None and policy.reaches(s.session.acr, assurance.ONE_FACTOR) and _too_weak(s)
 
 
 def strength_missing(s: Situation) -> bool:
@@ -109,6 +150,8 @@ def strength_missing(s: Situation) -> bool:
 def _too_weak(s: Situation) -> bool:
     if s.session is None:
         return False
+    if s.minimum.proof or s.blocked:
+        return True
     wanted = strength.wanted(s.request)
     if assurance.rank(s.session.acr) >= assurance.rank(wanted.acr):
         return False
@@ -141,6 +184,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("login", refusals.LOGIN_REQUIRED, login_asked, reauthenticate=True),
     Reason("login", refusals.LOGIN_REQUIRED, too_long_ago, reauthenticate=True),
     Reason("login", refusals.LOGIN_REQUIRED, somebody_else, reauthenticate=True),
+    Reason("enrol", refusals.INTERACTION_REQUIRED, setup_due),
     Reason("second_factor", refusals.LOGIN_REQUIRED, factor_missing),
     Reason("login", refusals.LOGIN_REQUIRED, strength_missing, reauthenticate=True),
     Reason("consent", refusals.CONSENT_REQUIRED, consent_asked),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from idp.mfa import factors
+from idp.mfa import factors, policy
+from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.request.authorization_request import AuthorizationRequest
 from idp.sessions import assurance
 
@@ -38,6 +40,35 @@ def wanted(request: AuthorizationRequest) -> Wanted:
     """What this request asks for."""
     values, essential = named(request)
     return Wanted(min(values, key=assurance.rank, default=""), essential)
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """The weakest acr that policy lets through, whatever the app asked for.
+
+    `proof`: what this person can prove, and must. `setup`: what they cannot, so that it must be set up first; `may_wait`: not at once.
+    """
+
+    proof: str = ""
+    setup: str = ""
+    may_wait: bool = False
+
+
+def minimum(client: ClientPolicy, person: User, *, acr: str, trusts: Callable[[], bool]) -> Minimum:
+    """What deployment, groups and client ask of this person, whose session has `acr`; `trusts`: it passed by a trusted browser."""
+    rule = policy.of_person(person.pk)
+    proof = setup = ""
+    may_wait = False
+    for wanted, by_trust, own in ((client.min_acr, client.allow_trusted_browser, True), (rule.acr, rule.trusted_browsers, False)):
+        if policy.reaches(acr, wanted) or (by_trust and trusts()):
+            continue
+        if not policy.lacks(person, wanted):
+            proof = assurance.strongest(proof, wanted)
+        elif own:
+            setup = wanted
+        elif not setup:
+            setup, may_wait = wanted, True
+    return Minimum(proof, setup, may_wait)
 
 
 def is_within_reach(person: User, wanted: Wanted) -> bool:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from idp.kernel.jose import ALGORITHMS, CONTENT_ENCRYPTIONS, ENCRYPTION_ALGORITHMS, readable_jwk
 from idp.oidc.protocol import response_types
+from idp.sessions import assurance
 
 from . import redirect_uris
 
@@ -16,6 +17,8 @@ GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_creden
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
 APPLICATION_TYPES = ("web", "native")
 PROFILES = ("oidc", "oauth21")
+MINIMA = (assurance.ONE_FACTOR, assurance.TWO_FACTORS, assurance.PHISHING_RESISTANT, assurance.HARDWARE)
+ENROLMENTS = ("inline", "block")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,128}")  # RFC 6749 3.3
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
@@ -220,6 +223,9 @@ MEMBERS: dict[str, Callable[[Any], Any]] = {
     "access_token_alg": lambda v: _choice("access_token_alg", v, ALGORITHMS),
     "access_token_format": lambda v: _choice("access_token_format", v, ("jwt", "opaque")),
     "access_token_seconds": lambda v: _seconds("access_token_seconds", v, 30, 3600),
+    "min_acr": lambda v: _choice("min_acr", v, MINIMA),
+    "enrolment": lambda v: _choice("enrolment", v, ENROLMENTS),
+    "allow_trusted_browser": lambda v: _flag("allow_trusted_browser", v),
 }
 # Members that a client need not have: in a change, null takes them away (RFC 7592 2.2).
 OPTIONAL = set(MEMBERS) - {

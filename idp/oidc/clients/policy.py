@@ -89,6 +89,9 @@ class ClientPolicy:
     access_token_seconds: int
     default_max_age: int | None
     require_auth_time: bool
+    min_acr: str
+    enrolment: str
+    allow_trusted_browser: bool
     logo: str
     client_uri: str
     policy_uri: str
@@ -136,6 +139,9 @@ class ClientPolicy:
             access_token_seconds=meta.get("access_token_seconds") or settings.IDP.access_token_seconds,
             default_max_age=meta.get("default_max_age"),
             require_auth_time=bool(meta.get("require_auth_time", False)),
+            min_acr=meta.get("min_acr", ""),
+            enrolment=meta.get("enrolment", "inline"),
+            allow_trusted_browser=bool(meta.get("allow_trusted_browser", False)),
             logo=logo and f"/client-logo/{logo}",
             client_uri=meta.get("client_uri", ""),
             policy_uri=meta.get("policy_uri", ""),

@@ -15,7 +15,10 @@ from idp.oidc.clients.policy import STANDARD_SCOPES
 
 MAX_BODY = 64 * 1024
 # Decided by the operator, never by whoever registers.
-_OPERATORS = {"first_party", "profile", "resources", "access_token_alg", "access_token_format", "access_token_seconds"}
+_OPERATORS = {
+    "first_party", "profile", "resources", "access_token_alg", "access_token_format", "access_token_seconds",
+    "min_acr", "enrolment", "allow_trusted_browser",
+}  # fmt: skip
 REGISTRABLE = frozenset(MEMBERS) - _OPERATORS
 # RFC 7591 2, OpenID Registration 2.
 DEFAULTS: dict[str, Any] = {

@@ -34,7 +34,7 @@ def test_reset_removes_everything_ends_sessions_and_tells_the_person(run, person
     assert browser.get("/account").status_code == 200
     shown = run("show", person.email)
     assert (shown["authenticator_apps"], shown["recovery_codes_left"]) == (1, 10)
-    reset = run("reset", person.email)
+    reset = run("reset", person.email, "--reason", "Lost phone; seen at the desk")
     assert (reset["authenticator_apps"], reset["recovery_codes_left"]) == (0, 0)
     assert (TotpDevice.objects.count(), RecoveryCodes.objects.count()) == (0, 0)
     assert browser.get("/account").status_code == 302
@@ -45,10 +45,11 @@ def test_reset_removes_everything_ends_sessions_and_tells_the_person(run, person
 
 def test_where_there_is_nothing_nothing_happens(run, person):
     before = EventRecord.objects.count()
-    run("reset", person.email)
+    with pytest.raises(CommandError, match="no second step"):
+        run("reset", person.email, "--reason", "Lost")
     assert EventRecord.objects.exclude(name="operator.command_run").count() == before
 
 
 def test_nobody_of_that_name(run):
     with pytest.raises(CommandError, match="There is no such person"):
-        run("reset", "nobody@example.org")
+        run("reset", "nobody@example.org", "--reason", "Lost")

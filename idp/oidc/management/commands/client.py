@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, BooleanOptionalAction
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 
 from idp.kernel.commands import OperatorCommand
 from idp.oidc.clients import registry
-from idp.oidc.clients.metadata import AUTH_METHODS, GRANT_TYPES, InvalidMetadata
+from idp.oidc.clients.metadata import AUTH_METHODS, ENROLMENTS, GRANT_TYPES, MINIMA, InvalidMetadata
 from idp.oidc.models import Client
 
 MOST_BYTES = 256 * 1024
@@ -71,6 +71,14 @@ class Command(OperatorCommand):
         parser.add_argument("--auth-method", choices=AUTH_METHODS, help="token_endpoint_auth_method")
         parser.add_argument("--profile", choices=["oidc", "oauth21", "fapi2"], help="rules that the client is held to (default oauth21)")
         parser.add_argument("--first-party", action="store_true", default=None, help="an app of your own: people are not asked for consent")
+        parser.add_argument("--min-acr", choices=["", *MINIMA], help="weakest acr with which people get in; '' = the deployment's")
+        parser.add_argument("--enrolment", choices=ENROLMENTS, help="who lacks what min_acr takes sets it up at once, or is refused")
+        parser.add_argument(
+            "--allow-trusted-browser",
+            action=BooleanOptionalAction,
+            default=None,
+            help="whether a trusted browser does instead of min_acr; acr still says what was proved",
+        )
         parser.add_argument("--jwks", metavar="FILE", help="public keys of the client (JSON Web Key Set)")
         parser.add_argument(
             "--from-json", metavar="FILE", help="client metadata with RFC 7591 member names; options here win; - reads standard input"
@@ -152,9 +160,12 @@ class Command(OperatorCommand):
             ("auth_method", "token_endpoint_auth_method"),
             ("profile", "profile"),
             ("first_party", "first_party"),
+            ("min_acr", "min_acr"),
+            ("enrolment", "enrolment"),
+            ("allow_trusted_browser", "allow_trusted_browser"),
         ):
             if options[option] is not None:
-                document[member] = options[option]
+                document[member] = options[option] if options[option] != "" or member != "min_acr" else None
         return document
 
     def _json(self, name: str, option: str) -> dict[str, Any]:

@@ -1,0 +1,467 @@
+"""What deployment, groups and apps ask: enrolment in the middle of a sign-in, grace, trusted browsers, phones, mail codes, lost factors."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.test import Client
+
+from idp.access import groups
+from idp.accounts import people
+from idp.accounts.models import User
+from idp.events.models import Delivery, EventRecord
+from idp.events.outbox import purpose
+from idp.kernel import sealing
+from idp.mfa import factors
+from idp.mfa.models import EnrolmentGrace, Phone, ResetRequest, TotpDevice, TrustedBrowser
+from idp.sessions.assurance import ONE_FACTOR, TWO_FACTORS
+from idp.sessions.models import BrowserSession
+from tests.support.authenticator import App, enrol
+from tests.support.factories import PASSWORD, make_person
+from tests.support.mailbox import mails
+
+pytestmark = pytest.mark.django_db
+PAGE, ENROL, LOST = "/login/second-factor", "/login/enrol", "/login/lost-factor"
+NUMBER = "+4915123456789"
+
+
+@pytest.fixture
+def policy(monkeypatch):
+    """Change settings for one test."""
+
+    def change(**values):
+        monkeypatch.setattr(settings, "IDP", settings.IDP.model_copy(update=values))
+
+    return change
+
+
+def password(client, email="ada@example.org", **more):
+    return client.post("/login", {"login": email, "password": PASSWORD, **more})
+
+
+def is_signed_in(client) -> bool:
+    return client.get("/account").status_code == 200
+
+
+def shown_app(page) -> App:
+    return App(re.search(r'id="manual-key">([A-Z2-7 ]+)<', page.content.decode())[1])
+
+
+def session() -> BrowserSession:
+    return BrowserSession.objects.exclude(sid="").get()
+
+
+def messages() -> list[str]:
+    """The codes of text messages that wait, oldest first."""
+    rows = Delivery.objects.filter(receiver="sms", state="waiting").order_by("id")
+    texts = [json.loads(sealing.unseal(row.payload, purpose=purpose(row.pk))) for row in rows]
+    assert all(text["to"] == NUMBER for text in texts)
+    return [re.search(r"\d{6}", text["text"])[0] for text in texts]
+
+
+class TestEnrolment:
+    def test_the_deployment_wants_two_factors(self, policy, client, person):
+        policy(min_acr=TWO_FACTORS, enrolment_grace_days=0)
+        assert password(client, next="/account/apps")["Location"] == ENROL
+        assert not is_signed_in(client)
+        page = client.get(client.get(ENROL)["Location"])
+        assert "Not now" not in page.content.decode()
+        app = shown_app(page)
+        kept = {"next": "/account/apps"}
+        assert client.post(ENROL, {"code": app.wrong(), **kept}).status_code == 400
+        assert client.post(ENROL, {"decision": "later", **kept}).status_code == 200
+        assert client.post(ENROL, {"decision": "continue", **kept}).status_code == 200
+        assert not is_signed_in(client)
+        done = client.post(ENROL, {"code": app.code(), **kept})
+        assert len(re.findall(r"<li>[0-9A-Z]{5}-[0-9A-Z]{5}</li>", done.content.decode())) == 10
+        assert not is_signed_in(client)
+        assert client.post(ENROL, {"decision": "continue", **kept})["Location"] == "/account/apps"
+        assert (session().acr, session().amr) == (TWO_FACTORS, ["pwd", "otp", "mfa"])
+
+    def test_not_now_as_long_as_there_is_time(self, policy, client, person):
+        policy(min_acr=TWO_FACTORS, enrolment_grace_days=2)
+        start = time.time()
+        with time_machine.travel(start, tick=False) as clock:
+            password(client)
+            assert "2 more days" in client.get(ENROL).content.decode()
+            assert client.post(ENROL, {"decision": "later"})["Location"] == "/account"
+            assert session().acr == ONE_FACTOR
+            assert EventRecord.objects.get(name="factor.enrolment_postponed").data == {"days": 2}
+            clock.shift(timedelta(hours=25))
+            other = Client()
+            password(other)
+            assert "1 more day" in other.get(ENROL).content.decode()
+            clock.shift(timedelta(hours=24))
+            other = Client()
+            assert password(other)["Location"] == ENROL
+            assert "Not now" not in other.get(ENROL).content.decode()
+            assert other.post(ENROL, {"decision": "later"}).status_code == 200
+            assert not is_signed_in(other)
+
+    def test_a_group_wants_it_of_its_members_only(self, policy, client, person):
+        policy(enrolment_grace_days=0)
+        vault = groups.create(name="vault", min_acr=TWO_FACTORS)
+        assert password(client)["Location"] == "/account"
+        groups.add(vault, person)
+        assert password(Client())["Location"] == ENROL
+        make_person(email="eve@example.org")
+        assert password(Client(), "eve@example.org")["Location"] == "/account"
+
+    def test_who_has_one_is_not_asked_to_set_one_up(self, policy, client, person):
+        policy(min_acr=TWO_FACTORS, enrolment_grace_days=0)
+        app = enrol(person)
+        assert password(client)["Location"] == PAGE
+        assert client.post(PAGE, {"code": app.code()})["Location"] == "/account"
+        assert not EnrolmentGrace.objects.exists()
+
+    @pytest.mark.clause("MF-05")
+    def test_the_page_is_closed_to_everybody_else(self, client, person):
+        assert client.get(ENROL)["Location"] == "/login"
+        assert client.post(ENROL, {"code": "123456"})["Location"] == "/login"
+        password(client)
+        assert client.get(ENROL)["Location"] == "/account"
+        assert TotpDevice.objects.count() == 0
+
+    @pytest.mark.clause("MF-05")
+    def test_a_factor_that_was_set_up_elsewhere_meanwhile_does_not_let_this_browser_in(self, policy, client, person):
+        policy(min_acr=TWO_FACTORS, enrolment_grace_days=0)
+        password(client)
+        client.get(ENROL)
+        enrol(person)
+        assert client.post(ENROL, {"decision": "continue"})["Location"] == "/login"
+        assert not is_signed_in(client)
+
+    @pytest.mark.clause("BR-09")
+    def test_another_person_in_the_same_browser_starts_afresh(self, policy, client, person):
+        policy(min_acr=TWO_FACTORS, enrolment_grace_days=0)
+        make_person(email="eve@example.org")
+        password(client)
+        first = shown_app(client.get(ENROL))
+        password(client, "eve@example.org")
+        second = shown_app(client.get(ENROL))
+        assert first.key != second.key
+        assert client.post(ENROL, {"code": first.code()}).status_code == 400
+        client.post(ENROL, {"code": second.code()})
+        assert TotpDevice.objects.get().user.email == "eve@example.org"
+
+    @pytest.mark.clause("MF-15")
+    def test_guessing_is_throttled(self, policy, client, person):
+        policy(min_acr=TWO_FACTORS, enrolment_grace_days=0)
+        password(client)
+        client.get(ENROL)
+        answers = [client.post(ENROL, {"code": f"{n:06d}"}).status_code for n in range(12)]
+        assert answers[9:] == [400, 429, 429]
+
+
+class TestTrustedBrowsers:
+    def sign_in(self, client, app, **more):
+        password(client)
+        return client.post(PAGE, {"code": app.code(), **more})
+
+    def test_it_spares_the_step_and_proves_nothing(self, client, person):
+        app = enrol(person)
+        answer = self.sign_in(client, app, trust="1")
+        cookie = answer.cookies["kairos_trusted"]
+        assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", 30 * 86400)
+        assert session().acr == TWO_FACTORS
+        client.post("/logout", {"decision": "sign-out"})
+        BrowserSession.objects.all().delete()
+        assert password(client)["Location"] == "/account"
+        assert (session().acr, session().amr) == (ONE_FACTOR, ["pwd"])
+        assert password(Client())["Location"] == PAGE, "another browser is asked"
+        eve = make_person(email="eve@example.org")
+        enrol(eve)
+        assert password(client, eve.email)["Location"] == PAGE, "another person in this browser is asked"
+        assert TrustedBrowser.objects.get().user == person
+        assert bytes(TrustedBrowser.objects.get().digest) != cookie.value.encode()
+
+    def test_who_is_signed_in_and_must_prove_more_is_asked_all_the_same(self, client, person):
+        app = enrol(person)
+        self.sign_in(client, app, trust="1")
+        assert password(client, next="/account/security/recovery-codes")["Location"] == PAGE
+
+    def test_it_is_listed_and_ends_one_by_one_and_all_at_once(self, client, person):
+        app = enrol(person)
+        with time_machine.travel(time.time(), tick=False) as clock:
+            self.sign_in(client, app, trust="1")
+            clock.shift(60)
+            other = Client(HTTP_USER_AGENT="Mozilla/5.0 (X11; Linux) Firefox/140.0")
+            self.sign_in(other, app, trust="1")
+            assert "Firefox on Linux" in client.get("/account/security").content.decode()
+            mine, theirs = TrustedBrowser.objects.order_by("pk")
+            assert client.post("/account/security/browsers", {"number": str(theirs.pk)})["Location"] == "/account/security"
+            assert TrustedBrowser.objects.get() == mine
+            BrowserSession.objects.all().delete()
+            assert password(other)["Location"] == PAGE
+            assert password(client)["Location"] == "/account"
+            client.post("/account/security/browsers", {"decision": "all"})
+            assert TrustedBrowser.objects.count() == 0
+            assert EventRecord.objects.filter(name="browser.trust_ended").count() == 2
+
+    @pytest.mark.parametrize("number", ["", "x", "-1", "\u0661", "9" * 40, "\x00"])
+    def test_an_odd_number_ends_nothing(self, client, person, number):
+        self.sign_in(client, enrol(person), trust="1")
+        assert client.post("/account/security/browsers", {"number": number}).status_code == 302
+        assert TrustedBrowser.objects.count() == 1
+
+    def test_nobody_ends_the_trust_of_others(self, client, person):
+        self.sign_in(client, enrol(person), trust="1")
+        make_person(email="eve@example.org")
+        eve = Client()
+        password(eve, "eve@example.org")
+        eve.post("/account/security/browsers", {"number": str(TrustedBrowser.objects.get().pk)})
+        eve.post("/account/security/browsers", {"decision": "all"})
+        assert TrustedBrowser.objects.count() == 1
+
+    @pytest.mark.parametrize("how", ["password", "everywhere", "factor", "time", "policy", "shorter"])
+    def test_what_ends_it(self, client, person, policy, how):
+        app = enrol(person)
+        enrol(person, name="Tablet")
+        with time_machine.travel(time.time(), tick=False) as clock:
+            self.sign_in(client, app, trust="1")
+            text = PASSWORD
+            if how == "password":
+                text = "entirely different words here"
+                people.set_password(User.objects.get(), text)
+            elif how == "everywhere":
+                people.sign_out_everywhere(User.objects.get())
+            elif how == "factor":
+                client.post(f"/account/security/authenticator/{TotpDevice.objects.last().pk}", {"decision": "remove"})
+            elif how == "time":
+                clock.shift(timedelta(days=31))
+            elif how == "policy":
+                policy(trusted_browser_days=0)
+            else:
+                policy(trusted_browser_days=3)
+                clock.shift(timedelta(days=4))
+            BrowserSession.objects.all().delete()
+            assert client.post("/login", {"login": person.email, "password": text})["Location"] == PAGE
+
+    def test_a_group_may_forbid_it(self, client, person):
+        app = enrol(person)
+        self.sign_in(client, app, trust="1")
+        vault = groups.create(name="vault", min_acr=TWO_FACTORS, trusted_browsers=False)
+        groups.add(vault, person)
+        BrowserSession.objects.all().delete()
+        assert password(client)["Location"] == PAGE
+        assert 'name="trust"' not in client.get(PAGE).content.decode()
+
+    def test_a_recovery_code_trusts_nothing(self, client, person):
+        enrol(person)
+        code = factors.make_codes(person, request=type("Request", (), {"session": None})())[0]
+        password(client)
+        client.post(PAGE, {"code": code, "trust": "1"})
+        assert is_signed_in(client)
+        assert TrustedBrowser.objects.count() == 0
+
+    def test_most_per_person_and_the_cleaner(self, client, person):
+        from idp.mfa import trust
+
+        app = enrol(person)
+        with time_machine.travel(time.time(), tick=False) as clock:
+            for _ in range(trust.MOST + 2):
+                self.sign_in(Client(), app, trust="1")
+                clock.shift(60)
+            assert TrustedBrowser.objects.count() == trust.MOST
+            assert trust.delete_expired() == 0
+            clock.shift(timedelta(days=31))
+            assert trust.delete_expired() == trust.MOST
+
+
+class TestPhones:
+    @pytest.fixture(autouse=True)
+    def _on(self, policy):
+        policy(sms_codes=True)
+
+    def add(self, client):
+        password(client)
+        assert client.post("/account/security/phone", {"number": "+49 151 23456789"})["Location"].endswith("/confirm")
+        return client.post("/account/security/phone/confirm", {"code": messages()[-1]})
+
+    def test_added_and_used(self, client, person):
+        done = self.add(client)
+        assert "<ul" in done.content.decode()
+        assert (session().acr, session().amr) == (TWO_FACTORS, ["pwd", "sms", "mfa"])
+        other = Client()
+        assert password(other)["Location"] == PAGE
+        page = other.get(PAGE).content.decode()
+        assert "Send a code to +49 … 89" in page
+        assert NUMBER not in page
+        assert other.post(PAGE, {"code": messages()[-1]}).status_code == 400, "the code of the enrolment is spent"
+        with time_machine.travel(time.time() + 31):
+            assert other.post(PAGE, {"send": str(Phone.objects.get().pk)})["Location"] == f"{PAGE}?done=sent"
+            assert other.post(PAGE, {"code": messages()[-1]})["Location"] == "/account"
+            assert other.post("/account/security/phone", {"number": "+49 151 23456789"}).status_code == 400
+
+    @pytest.mark.clause("MF-08")
+    def test_nothing_that_a_form_says_changes_where_it_goes(self, client, person):
+        password(client)
+        client.post("/account/security/phone", {"number": "+49 151 23456789"})
+        client.post("/account/security/phone/confirm", {"send": "1", "number": "+4915199999999", "to": "+4915199999999"})
+        assert len(messages()) == 1  # which also asserts that all went to NUMBER; the second came too soon
+        eve = make_person(email="eve@example.org")
+        theirs = Phone(user=eve, name="", number="+4915111111111")
+        theirs.save()
+        client.post("/account/security/phone/confirm", {"code": messages()[-1], "number": "+4915199999999"})
+        assert Phone.objects.get(user=person).number == NUMBER
+        other = Client()
+        password(other)
+        assert other.post(PAGE, {"send": str(theirs.pk)})["Location"] == f"{PAGE}?done=too_many"
+        assert len(messages()) == 1
+
+    @pytest.mark.clause("MF-02", "MF-15")
+    def test_guesses_lock_it_and_a_new_code_brings_no_new_guesses(self, client, person):
+        with time_machine.travel(time.time(), tick=False) as clock:
+            password(client)
+            client.post("/account/security/phone", {"number": "+49 151 23456789"})
+            right = messages()[-1]
+            wrong = "000000" if right != "000000" else "000001"
+            for _ in range(5):
+                client.post("/account/security/phone/confirm", {"code": wrong})
+                clock.shift(9)
+            assert client.post("/account/security/phone/confirm", {"code": right}).status_code == 400
+            clock.shift(60)
+            client.post("/account/security/phone/confirm", {"send": "1"})
+            assert len(messages()) == 1
+            assert not Phone.objects.get().confirmed
+
+    def test_a_code_gets_old_and_a_new_one_ends_it(self, client, person):
+        with time_machine.travel(time.time(), tick=False) as clock:
+            password(client)
+            client.post("/account/security/phone", {"number": "+49 151 23456789"})
+            clock.shift(40)
+            client.post("/account/security/phone/confirm", {"send": "1"})
+            first, second = messages()
+            if first != second:
+                assert client.post("/account/security/phone/confirm", {"code": first}).status_code == 400
+            clock.shift(timedelta(minutes=11))
+            password(client)
+            assert client.post("/account/security/phone/confirm", {"code": second}).status_code == 400
+
+    def test_removed(self, client, person):
+        self.add(client)
+        number = Phone.objects.get().pk
+        assert "only second step" in client.get(f"/account/security/phone/{number}").content.decode()
+        client.post(f"/account/security/phone/{number}", {"decision": "remove"})
+        assert Phone.objects.count() == 0
+        assert session().acr == ONE_FACTOR
+        assert password(Client())["Location"] == "/account"
+
+    @pytest.mark.parametrize("number", ["", "x", "+49 30 123456", "0" * 41, "\u0661\u0662", "\x00"])
+    def test_what_is_no_number(self, client, person, number):
+        password(client)
+        assert client.post("/account/security/phone", {"number": number}).status_code == 400
+        assert not messages()
+
+    def test_where_it_is_not_allowed_there_is_nothing(self, client, person, policy):
+        self.add(client)
+        policy(sms_codes=False)
+        for page in ("/account/security/phone", "/account/security/phone/confirm", f"/account/security/phone/{Phone.objects.get().pk}"):
+            assert client.get(page).status_code == 404
+        assert "Text messages" not in client.get("/account/security").content.decode()
+        assert password(Client())["Location"] == "/account"
+
+
+class TestMailCode:
+    @pytest.mark.clause("MF-16")
+    def test_a_new_browser_is_confirmed_by_mail_and_the_level_stays(self, policy, client, person):
+        policy(confirm_new_browser=True)
+        assert password(client, next="/account/apps")["Location"] == PAGE
+        assert not is_signed_in(client)
+        page = client.get(f"{PAGE}?next=/account/apps").content.decode()
+        assert "a…@example.org" in page
+        assert person.email not in page
+        kept = {"next": "/account/apps"}
+        assert client.post(PAGE, {"send": "mail", **kept})["Location"] == f"{PAGE}?next=%2Faccount%2Fapps&done=sent"
+        code = mails(person.email)[-1].code
+        assert client.post(PAGE, {"code": "000000" if code != "000000" else "000001", **kept}).status_code == 400
+        with time_machine.travel(time.time() + 2):
+            assert client.post(PAGE, {"code": code, **kept})["Location"] == "/account/apps"
+        assert (session().acr, session().amr) == (ONE_FACTOR, ["pwd", "otp"])
+        client.post("/logout", {"decision": "sign-out"})
+        BrowserSession.objects.all().delete()
+        assert password(client)["Location"] == "/account", "now it is known"
+
+    @pytest.mark.clause("MF-16")
+    def test_it_is_never_a_second_factor(self, policy, client, person):
+        policy(confirm_new_browser=True)
+        enrol(person)
+        password(client)
+        client.post(PAGE, {"send": "mail"})
+        assert not mails(person.email) or "is your code" not in mails(person.email)[-1].subject
+        assert not is_signed_in(client)
+
+    def test_without_the_setting_nobody_is_asked(self, client, person):
+        assert password(client)["Location"] == "/account"
+
+
+class TestLostFactor:
+    @pytest.fixture(autouse=True)
+    def _on(self, policy):
+        policy(lost_factor_hours=48)
+
+    def prove_mailbox(self, client, person):
+        client.post(LOST, {"send": "mail"})
+        return client.post(LOST, {"code": mails(person.email)[-1].code})
+
+    def test_password_mailbox_and_a_wait(self, client, person):
+        enrol(person)
+        with time_machine.travel(time.time(), tick=False) as clock:
+            password(client)
+            assert LOST in client.get(PAGE).content.decode()
+            assert client.get(LOST).status_code == 200
+            assert self.prove_mailbox(client, person)["Location"] == f"{LOST}?done=begun"
+            assert "You asked for it" in client.get(LOST).content.decode()
+            assert "asked to remove your second step" in mails(person.email)[-1].subject
+            assert TotpDevice.objects.count() == 1
+            clock.shift(timedelta(hours=47))
+            password(client)
+            assert self.prove_mailbox(client, person)["Location"] == f"{LOST}?done=begun"
+            clock.shift(timedelta(hours=2))
+            password(client)
+            assert "The wait is over" in client.get(LOST).content.decode()
+            assert self.prove_mailbox(client, person)["Location"] == "/login?done=second_step_removed"
+            assert TotpDevice.objects.count() == 0
+            assert not is_signed_in(client)
+            assert password(client)["Location"] == "/account"
+        names = EventRecord.objects.filter(name__contains="reset").order_by("id").values_list("name", flat=True)
+        assert list(names) == ["factor.reset_asked", "factor.all_reset"]
+
+    def test_any_factor_that_is_used_calls_it_off(self, client, person):
+        app = enrol(person)
+        with time_machine.travel(time.time(), tick=False) as clock:
+            password(client)
+            self.prove_mailbox(client, person)
+            owner = Client()
+            password(owner)
+            owner.post(PAGE, {"code": app.code()})
+            assert ResetRequest.objects.get().state == "declined"
+            clock.shift(timedelta(hours=49))
+            password(client)
+            assert "You asked for it" not in client.get(LOST).content.decode()
+            self.prove_mailbox(client, person)
+            assert TotpDevice.objects.count() == 1
+
+    @pytest.mark.clause("MF-05")
+    def test_it_needs_the_password_and_the_mailbox(self, client, person):
+        enrol(person)
+        assert client.get(LOST)["Location"] == PAGE
+        assert client.post(LOST, {"send": "mail"})["Location"] == PAGE
+        assert "is your code" not in "".join(mail.subject for mail in mails(person.email))
+        password(client)
+        assert client.post(LOST, {}).status_code == 400
+        assert client.post(LOST, {"code": "123456"}).status_code == 400
+        assert ResetRequest.objects.count() == 0
+
+    def test_where_only_staff_can_help(self, client, person, policy):
+        policy(lost_factor_hours=0)
+        enrol(person)
+        password(client)
+        assert LOST not in client.get(PAGE).content.decode()
+        assert client.get(LOST)["Location"] == PAGE
