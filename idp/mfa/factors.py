@@ -13,7 +13,7 @@ import django_otp
 from django.apps import apps
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, Q
 
 from idp import sessions
 from idp.accounts import ways_in
@@ -73,9 +73,9 @@ def phones_of(user: User) -> list[Phone]:
 
 def required(user: User) -> bool:
     """Whether the password alone does not let this person in. A factor that guessing switched off still counts: nobody may guess it away."""
-    held = Exists(TotpDevice.objects.filter(user=user, confirmed=True)) | Exists(WebAuthnKey.objects.filter(user=user))
+    held = Q(Exists(TotpDevice.objects.filter(user=user, confirmed=True))) | Q(Exists(WebAuthnKey.objects.filter(user=user)))
     if sending.by_sms():
-        held |= Exists(Phone.objects.filter(user=user, confirmed=True))
+        held |= Q(Exists(Phone.objects.filter(user=user, confirmed=True)))
     return User.objects.filter(held, pk=user.pk).exists()  # one statement in every sign-in
 
 
