@@ -111,7 +111,7 @@ def remove(request: HttpRequest, number: int) -> HttpResponse:
         if factors.remove(user, phone, request=request):
             messages.success(request, _("The phone was removed."))
         return redirect("account-security")
-    last = len(factors.ofperson_of(user)) + len(factors.phones_of(user)) == 1
+    last = len(factors.of_person(user)) + len(factors.keys_of(user)) + len(factors.phones_of(user)) == 1
     return page(request, "phone", number=phones.readable(phone.number), last=last)
 
 
