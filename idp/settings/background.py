@@ -86,6 +86,7 @@ RECEIVERS = {
 # person (idp/events/fanout.py, idp/notifications/lanes.py).
 EVENT_RECEIVERS: dict[str, str] = {
     "agent": "idp.notifications.receivers.agent.RECEIVER",
+    "webhook": "idp.notifications.receivers.webhook.RECEIVER",
 }
 # Makes the access token with which we call a service of our own: audience -> token.
 OWN_ACCESS_TOKEN = "idp.oidc.issuance.own_token.own_access_token"

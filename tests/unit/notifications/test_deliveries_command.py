@@ -58,7 +58,7 @@ def test_all_dead_ones_at_once(dead: Delivery, probe: Probe) -> None:
 def test_what_cannot_be_sent_again_says_so_in_one_line(dead: Delivery, waiting: Put) -> None:
     Delivery.objects.filter(pk=dead.pk).update(payload="")
     for unknown in (dead.pk, waiting().pk, uuid.uuid4()):
-        with pytest.raises(CommandError, match="not dead, has expired, or does not exist"):
+        with pytest.raises(CommandError, match="under way, has expired, or does not exist"):
             run("retry", str(unknown))
     with pytest.raises(CommandError, match="no delivery"):
         run("show", str(uuid.uuid4()))

@@ -1,4 +1,4 @@
-"""`manage.py deliveries list|show|retry`: what is on its way out of the house, for the operator."""
+"""`manage.py deliveries list|show|retry|skip`: what is on its way out of the house, for the operator."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ class Command(OperatorCommand):
     subcommands: ClassVar[dict[str, tuple[str, str, str]]] = {
         "list": ("List messages, newest first. What they say is never shown.", "arguments_list", "list_deliveries"),
         "show": ("Show one message's state.", "arguments_one", "show_delivery"),
-        "retry": ("Send one dead message again, or all of them.", "arguments_retry", "retry"),
+        "retry": ("Send one message again, or all that are dead.", "arguments_retry", "retry"),
+        "skip": ("Give a dead message up, so that later ones of the same person leave.", "arguments_one", "skip"),
     }
 
     def arguments_list(self, parser: ArgumentParser) -> None:
         parser.add_argument("--state", choices=Delivery.State.values, help="only these")
+        parser.add_argument("--receiver", help="only this one: mail, agent, webhook …")
+        parser.add_argument("--person", type=UUID, metavar="SUB", help="only what concerns this person")
         parser.add_argument("--limit", type=int, default=50, help="at most so many (default: 50)")
 
     def arguments_one(self, parser: ArgumentParser) -> None:
@@ -37,20 +40,29 @@ class Command(OperatorCommand):
         rows = Delivery.objects.order_by("-id")
         if options["state"]:
             rows = rows.filter(state=options["state"])
+        if options["receiver"]:
+            rows = rows.filter(receiver=options["receiver"])
+        if options["person"]:
+            rows = rows.filter(person=options["person"])
         return {"deliveries": [described(row) for row in rows[: max(0, options["limit"])]]}
 
     def show_delivery(self, options: dict[str, Any]) -> dict[str, Any]:
         row = Delivery.objects.filter(pk=options["id"]).first()
         if row is None:
             raise CommandError("There is no delivery with this id.")
-        return described(row)
+        return {**described(row), "log": row.log}
+
+    def skip(self, options: dict[str, Any]) -> dict[str, Any]:
+        if not delivery.skip(options["id"]):
+            raise CommandError("This delivery is not dead, or does not exist.")
+        return {"skipped": str(options["id"])}
 
     def retry(self, options: dict[str, Any]) -> dict[str, Any]:
-        dead = Delivery.objects.filter(state=Delivery.State.DEAD).exclude(payload="")
+        dead = Delivery.objects.filter(state=Delivery.State.DEAD).exclude(payload="", event=None)
         chosen = list(dead.order_by("id").values_list("pk", flat=True)) if options["dead"] else [options["id"]]
         count = sum(delivery.retry(one) for one in chosen)
         if options["id"] and not count:
-            raise CommandError("This delivery is not dead, has expired, or does not exist.")
+            raise CommandError("This delivery is under way, has expired, or does not exist.")
         return {"due": count}
 
     def show(self, subcommand: str, answer: dict[str, Any]) -> None:
@@ -72,6 +84,11 @@ def described(row: Delivery) -> dict[str, Any]:
     return {
         "id": str(row.pk),
         "receiver": row.receiver,
+        "target": row.target,
+        "event": str(row.event) if row.event else None,
+        "name": row.name,
+        "person": str(row.person) if row.person else None,
+        "sequence": row.sequence,
         "state": row.state,
         "attempts": row.attempts,
         "last_error": row.last_error,
