@@ -59,18 +59,17 @@ def from_environ(environ: Mapping[str, Any]) -> RequestContext:
 
     `X-Request-ID`, `X-Forwarded-For` and `X-Forwarded-Proto` are believed from peers in `IDP_TRUSTED_PROXIES` only.
     """
-    peer = parse_address(environ.get("REMOTE_ADDR", ""))
     secure = environ.get("wsgi.url_scheme") == "https"
     request_id = ""
-    address = peer
-    if peer is not None and is_trusted(peer):
-        address = client_address(peer, environ.get("HTTP_X_FORWARDED_FOR", ""))
+    peer, forwarded_for = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
+    trusted, address = _way(peer[: LONGEST_ADDRESS + 1], forwarded_for[-LONGEST_ADDRESS * MOST_HOPS :], settings.IDP.trusted_proxies)
+    if trusted:
         secure = environ.get("HTTP_X_FORWARDED_PROTO", environ.get("wsgi.url_scheme", "")).strip().lower() == "https"
         inbound = environ.get("HTTP_X_REQUEST_ID", "")
         request_id = inbound if len(inbound) <= 64 and REQUEST_ID.fullmatch(inbound) else ""
     return RequestContext(
         request_id=request_id or secrets.token_hex(16),
-        ip=str(address) if address else "",
+        ip=address,
         user_agent=_one_line(environ.get("HTTP_USER_AGENT", "")[:USER_AGENT_LENGTH]),
         secure=secure,
     )
@@ -87,6 +86,17 @@ def settle(environ: MutableMapping[str, Any], request: RequestContext) -> None:
         environ.pop(name, None)
 
 
+@lru_cache(maxsize=4096)
+def _way(peer_text: str, forwarded_for: str, proxies: tuple[str, ...]) -> tuple[bool, str]:
+    """Whether the peer is trusted, and the client's address as text. The same ones come again."""
+    peer = parse_address(peer_text)
+    if peer is None:
+        return False, ""
+    if not _within(peer, proxies):
+        return False, str(peer)
+    return True, str(client_address(peer, forwarded_for))
+
+
 def client_address(peer: Address, forwarded_for: str) -> Address:
     """The right-most hop that is not a trusted proxy; `peer` is a trusted one.
 
@@ -94,7 +104,7 @@ def client_address(peer: Address, forwarded_for: str) -> Address:
     reported it: such a request is limited under that proxy's address, it never goes without a limit.
     """
     address = peer
-    for hop in reversed(forwarded_for[-64 * MOST_HOPS :].split(",")[-MOST_HOPS:]):
+    for hop in reversed(forwarded_for[-LONGEST_ADDRESS * MOST_HOPS :].split(",")[-MOST_HOPS:]):
         parsed = parse_address(hop.strip())
         if parsed is None:
             return address

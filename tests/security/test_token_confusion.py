@@ -9,6 +9,7 @@ import json
 import time
 
 import pytest
+import time_machine
 
 from tests.support import refused
 from tests.support.clauses import clause
@@ -120,3 +121,21 @@ def test_ids_of_others_are_unknown_ids(world, shop, ada, browser):
         unknown = stranger.get(f"{path}?interaction={'x' * len(interaction)}")
         assert foreign.status == unknown.status
         assert foreign.location.replace(interaction, "") == unknown.location.replace("x" * len(interaction), "")
+
+
+@clause("TK-06")
+def test_a_token_that_was_found_genuine_before_expires_all_the_same(world, ada, browser):
+    app = world.app()
+    token = app.tokens(browser)["access_token"]
+    with time_machine.travel(time.time(), tick=False) as clock:
+        for _ in range(2):
+            assert app.userinfo(token).status == 200
+            assert app.call("/introspect", {"token": token}).json()["active"] is True
+        clock.shift(lifetime(token) + 1)
+        refused.challenge(app.userinfo(token), "invalid_token")
+        assert app.call("/introspect", {"token": token}).json() == {"active": False}
+
+
+def lifetime(token):
+    claims = parts(token)[1]
+    return claims["exp"] - claims["iat"]

@@ -52,23 +52,36 @@ READ: dict[int, Callable[[bytes], Any]] = {
 }
 
 
-def _written(value: Any) -> tuple[bytes | None, int]:
-    """A value as text, whose type the server takes from where it stands; bytes go as they are, in binary format."""
-    if value is None or isinstance(value, bytes):
-        return value, BINARY
-    if isinstance(value, str):
-        if "\x00" in value:  # libpq would cut the text there
-            raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-        return value.encode(), TEXT
-    if isinstance(value, bool):
-        return b"t" if value else b"f", TEXT
-    if isinstance(value, datetime):
-        return value.isoformat().encode(), TEXT
-    if isinstance(value, int | UUID):
-        return str(value).encode(), TEXT
-    if isinstance(value, dict | list):
-        return _encode(value).encode(), TEXT
-    raise TypeError(f"no rule how to send {type(value).__name__}")
+def _text(value: str) -> bytes:
+    if "\x00" in value:  # libpq would cut the text there
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return value.encode()
+
+
+def _json(value: Any) -> bytes:
+    return _encode(value).encode()
+
+
+# A value as text, whose type the server takes from where it stands; None and bytes go as they are, in binary format.
+WRITE: dict[type, Callable[[Any], bytes | None]] = {
+    type(None): lambda value: None,
+    bytes: lambda value: value,
+    str: _text,
+    bool: lambda value: b"t" if value else b"f",
+    int: lambda value: b"%d" % value,
+    datetime: lambda value: value.isoformat().encode(),
+    UUID: lambda value: str(value).encode(),
+    dict: _json,
+    list: _json,
+}
+
+
+def _rule(kind: type) -> Callable[[Any], bytes | None]:
+    """How values of a subclass are sent (safe strings, choices): as those of the class that it extends."""
+    for known in kind.__mro__:
+        if known in WRITE:
+            return WRITE[known]
+    raise TypeError(f"no rule how to send {kind.__name__}")
 
 
 @lru_cache(maxsize=512)
@@ -83,6 +96,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Django's wrapper plus `run`."""
 
     prepares = True
+    health_check_done: bool  # Django's, unknown to its type stubs
 
     @property
     def is_watched(self) -> bool:
@@ -91,8 +105,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def run(self, sql: str, parameters: Sequence[Any]) -> tuple[list[tuple[Any, ...]], int]:
         """The rows of a statement and how many it touched. Raises what Django's cursor raises, and marks the connection like it."""
-        self.close_if_health_check_failed()
-        self.ensure_connection()
+        if not self.health_check_done:
+            self.close_if_health_check_failed()
+        if self.connection is None:
+            self.ensure_connection()
         self.validate_no_broken_transaction()
         connection = self.connection
         assert connection is not None
@@ -103,8 +119,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if not connection.autocommit and pgconn.transaction_status == TransactionStatus.IDLE:
                 _check(pgconn, pgconn.exec_(b"BEGIN"))
             statement = _numbered(sql)
-            written = [_written(value) for value in parameters]
-            values, formats = [value for value, _ in written], [form for _, form in written]
+            values = [(WRITE.get(type(value)) or _rule(type(value)))(value) for value in parameters]
+            formats = [BINARY if sent is value else TEXT for sent, value in zip(values, parameters, strict=True)]
             name = self._prepared(connection, statement) if self.prepares else b""
             if name:
                 result = pgconn.exec_prepared(name, values, formats, BINARY)

@@ -13,10 +13,10 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.db import close_old_connections as drop_broken_connections
 
-from idp.kernel import context, logs
+from idp.kernel import context, db, logs
 from idp.kernel.middleware import SECURITY_HEADERS
 from idp.oidc.authorization import at_once
 from idp.oidc.border.form import MAX_BODY
@@ -67,7 +67,7 @@ def door(application: Application) -> Application:
         entered = context.enter(here)
         try:
             answer = _answer(respond, environ, here.ip) if respond is not None else _attempt(attempt, environ, here.ip)
-            _give_connection_back()
+            db.give_back()
         finally:
             context.leave(entered)
         if answer is None:
@@ -128,9 +128,3 @@ def _read(environ: dict[str, Any], body: bytes, ip: str) -> HttpIn:
         ip=ip,
         cookies=environ.get("HTTP_COOKIE", ""),
     )
-
-
-def _give_connection_back() -> None:
-    # What Django does at the end of a request: dropped when it broke or is old. A caller's transaction stays the caller's.
-    if connection.connection is not None and not connection.in_atomic_block:
-        connection.close_if_unusable_or_obsolete()

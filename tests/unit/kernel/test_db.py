@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 
 from idp.accounts.models import User
@@ -17,10 +17,16 @@ from idp.kernel.postgresql.base import DatabaseWrapper
 pytestmark = [pytest.mark.django_db(transaction=True)]
 short_way = pytest.mark.postgresql
 
+
+class Choice(models.TextChoices):
+    FIRST = "first"
+
+
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, 789012, tzinfo=UTC)
 VALUES: dict[str, tuple[str, Any]] = {
     "text": ("text", "Zoë 'quoted' \\ 100 %"),
     "empty": ("text", ""),
+    "choice": ("text", Choice.FIRST),
     "integer": ("integer", -7),
     "bigint": ("bigint", 2**61),
     "true": ("boolean", True),
@@ -41,6 +47,12 @@ def test_a_value_comes_back_as_it_went(name: str) -> None:
     with CaptureQueriesContext(connection):  # watched: Django's cursor
         watched = db.row(sql, [value])
     assert direct == watched == (value,)
+
+
+@short_way
+def test_what_has_no_rule_is_refused() -> None:
+    with pytest.raises(TypeError, match="no rule how to send object"):
+        db.row("SELECT %s::text", [object()])
 
 
 @short_way
