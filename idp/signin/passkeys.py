@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
+from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from idp.accounts.allauth import sign_in_with_key
 from idp.accounts.authentication import ip_key
 from idp.interactions import browser
 from idp.kernel import limits
-from idp.mfa.webauthn import assertion
+from idp.mfa.webauthn import assertion, relying_party
 from idp.mfa.webauthn.refused import Refused
 
 from . import login, second_factor
@@ -76,6 +77,21 @@ def as_second_factor(request: HttpRequest) -> HttpResponseBase:
         return second_factor.show(request, continuation, asked, second_factor.SecondFactorForm(), passkey=refusal.why, status=400)
     with transaction.atomic():
         return second_factor.proved(request, continuation, asked, proved.key, **proved.facts)
+
+
+@require_safe
+def related_origins(_request: HttpRequest) -> HttpResponseBase:
+    """`/.well-known/webauthn`: pages elsewhere that may use the same passkeys (WebAuthn L3 5.11.1)."""
+    if not settings.IDP.passkey_origins:
+        raise Http404
+    return JsonResponse({"origins": sorted(relying_party.origins())})
+
+
+@require_safe
+def endpoints(_request: HttpRequest) -> HttpResponseBase:
+    """`/.well-known/passkey-endpoints`: where password managers lead people to add or manage a passkey (W3C passkey endpoints)."""
+    here = settings.IDP.issuer
+    return JsonResponse({"enroll": f"{here}/account/security/passkey", "manage": f"{here}/account/security"})
 
 
 def as_json(request: HttpRequest, asked: Asked) -> JsonResponse:

@@ -24,5 +24,7 @@ urlpatterns = [
     path("password/forgot/sent", recovery.sent, name="password_sent"),
     path("password/reset", recovery.reset, name="password_reset"),
     path("account/password", password_change.change, name="password_change"),
+    path(".well-known/webauthn", passkeys.related_origins, name="well_known_webauthn"),
+    path(".well-known/passkey-endpoints", passkeys.endpoints, name="well_known_passkey_endpoints"),
     path(".well-known/change-password", recovery.well_known, name="well_known_change_password"),
 ]

@@ -92,7 +92,7 @@ def _prove(state: str, answer: str, *, browser: bytes | None, person: User | Non
             if key is None:
                 raise Refused("unknown_passkey")
             with hostile_input():
-                proved = _judged(key, document, parsed, challenge, person=person)
+                proved = _judged(key, parsed, challenge, person=person)
                 suspicion = _suspicion(key, data)
             if not suspicion:
                 key.sign_count, key.backed_up, key.last_used_at = data.counter, data.is_backed_up(), clock.now()
@@ -108,7 +108,7 @@ def _prove(state: str, answer: str, *, browser: bytes | None, person: User | Non
         raise
 
 
-def _judged(key: WebAuthnKey, document: dict[str, Any], parsed: AuthenticationResponse, challenge: bytes, *, person: User | None) -> Proved:
+def _judged(key: WebAuthnKey, parsed: AuthenticationResponse, challenge: bytes, *, person: User | None) -> Proved:
     alone = person is None
     if person is not None and key.user_id != person.pk:
         raise Refused("wrong_passkey", "of somebody else")  # WK-10, WK-11
@@ -117,7 +117,7 @@ def _judged(key: WebAuthnKey, document: dict[str, Any], parsed: AuthenticationRe
     if alone and not key.verified:
         raise Refused("wrong_passkey", "a second factor only")
     known = AttestedCredentialData(bytes(key.credential_data))
-    _server().authenticate_complete(relying_party.state(challenge, verified=alone), [known], document)
+    _server().authenticate_complete(relying_party.state(challenge, verified=alone), [known], parsed)
     relying_party.same_frame(parsed.response.client_data)
     handle = parsed.response.user_handle
     own = UserHandle.objects.filter(user_id=key.user_id).values_list("handle", flat=True).first()

@@ -89,8 +89,8 @@ def _judged(user: User, kind: Kind, challenge: bytes, answer: str) -> WebAuthnKe
     wanted = attestation.conveyance()
     with hostile_input():
         party = relying_party.server(attestation=wanted, verify=None if wanted == AttestationConveyancePreference.NONE else judge)
-        data = party.register_complete(relying_party.state(challenge, verified=passkey), document)
         parsed = RegistrationResponse.from_dict(document)
+        data = party.register_complete(relying_party.state(challenge, verified=passkey), parsed)
         credential, found = data.credential_data, relying_party.flags(data)
         relying_party.same_frame(parsed.response.client_data)
         if credential is None or parsed.raw_id != credential.credential_id:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -54,11 +55,20 @@ def origins() -> frozenset[str]:
 
 def server(*, attestation: AttestationConveyancePreference, verify: Callable[..., None] | None = None) -> Fido2Server:
     """fido2's relying party. By itself it would take any sub-domain, any `http://….localhost`, and algorithms that we do not want."""
-    entity = PublicKeyCredentialRpEntity(name=settings.IDP.brand_name, id=rp_id())
-    party = Fido2Server(entity, attestation=attestation, verify_origin=lambda origin: origin in origins(), verify_attestation=verify)
+    party = Fido2Server(
+        _entity(settings.IDP.brand_name, rp_id()),
+        attestation=attestation,
+        verify_origin=lambda origin: origin in origins(),
+        verify_attestation=verify,
+    )
     party.timeout = int(ceremonies.LIFE.total_seconds() * 1000)  # type: ignore[assignment]
     party.allowed_algorithms = [PublicKeyCredentialParameters(type=PublicKeyCredentialType.PUBLIC_KEY, alg=one) for one in ALGORITHMS]
     return party
+
+
+@cache
+def _entity(name: str, domain: str) -> PublicKeyCredentialRpEntity:
+    return PublicKeyCredentialRpEntity(name=name, id=domain)
 
 
 def state(challenge: bytes, *, verified: bool) -> dict[str, Any]:
