@@ -15,6 +15,7 @@ from idp.kernel.jose import ALGORITHMS
 from idp.oidc.clients import metadata, redirect_uris, registry
 from idp.oidc.models import Client
 from idp.oidc.protocol import response_types
+from idp.sessions import assurance
 
 KINDS: dict[str, tuple[Any, Any]] = {
     "web": (gettext_lazy("Web app"), gettext_lazy("Runs on a server and can keep a secret: Django, Rails, PHP, Next.js.")),
@@ -39,6 +40,11 @@ _FORMATS = {"jwt": gettext_lazy("Signed JWT (RFC 9068)"), "opaque": gettext_lazy
 _PROFILES = {
     "oauth21": gettext_lazy("OAuth 2.1: PKCE required"),
     "oidc": gettext_lazy("OpenID Connect: PKCE accepted, for older libraries"),
+}
+STRENGTHS: dict[str, Any] = {
+    assurance.TWO_FACTORS: gettext_lazy("Two factors (urn:kairos:acr:mfa)"),
+    assurance.PHISHING_RESISTANT: gettext_lazy("A passkey or security key (phr)"),
+    assurance.HARDWARE: gettext_lazy("A security key of attested hardware (phrh)"),
 }
 _NOT_FOR_SERVICES = {
     "redirect_uris", "post_logout_redirect_uris", "allowed_origins", "grant_types", "response_types", "first_party", "application_type",
@@ -196,11 +202,7 @@ class ClientForm(forms.ModelForm):
         help_text=gettext_lazy("RS256 is what every library can read."),
     )
     min_acr = _optional_choice(
-        {
-            "urn:kairos:acr:mfa": gettext_lazy("Two factors (urn:kairos:acr:mfa)"),
-            "phr": gettext_lazy("A passkey or security key (phr)"),
-            "phrh": gettext_lazy("A security key of attested hardware (phrh)"),
-        },
+        STRENGTHS,
         "any",
         label=gettext_lazy("Weakest sign-in"),
         help_text=gettext_lazy("Whoever signed in more weakly proves more before the app gets an answer (min_acr)."),

@@ -14,13 +14,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from idp import sessions
+from idp.access import groups
 from idp.accounts import gate, people
 from idp.accounts.claims import standard_claims
 from idp.accounts.models import User
 from idp.consent import agreement, wording
 from idp.kernel.clock import now
+from idp.mfa import factors
 from idp.oidc.models import TokenFamily
 
+from . import resets
 from .lists import ChoiceFilter, RecordAdmin, badge, identifier, moment
 
 _STATES = {
@@ -94,6 +97,7 @@ class PersonAdmin(RecordAdmin):
         return [
             self.action_path("<str:object_id>/switch/", self.switch_view, "switch"),
             self.action_path("<str:object_id>/sign-out/", self.sign_out_view, "sign_out"),
+            self.action_path("<str:object_id>/reset/", self.reset_view, "reset"),
         ]
 
     def detail(self, request: HttpRequest, row: User) -> dict[str, Any]:
@@ -110,6 +114,9 @@ class PersonAdmin(RecordAdmin):
                 Q(user=row.pk, revoked_at=None, expires_at__gt=now(), epoch=row.credential_epoch)
             ).count(),
             "consents": consents,
+            "groups": groups.names_of(row.pk),
+            "factors": _factors(row),
+            "reset_url": self.object_url(row, "reset"),
             "is_oneself": row.pk == request.user.pk,
             "switch_url": self.object_url(row, "switch"),
             "sign_out_url": self.object_url(row, "sign_out"),
@@ -147,6 +154,10 @@ class PersonAdmin(RecordAdmin):
             back_url=self.object_url(user),
         )
 
+    def reset_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """Take away what somebody lost."""
+        return resets.ask(self, request, self.find(request, object_id))
+
     def sign_out_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """End every session and refresh token of somebody."""
         user = self.find(request, object_id)
@@ -172,3 +183,14 @@ class PersonAdmin(RecordAdmin):
 
 def _state(user: User) -> tuple[Any, str]:
     return _STATES[gate.refusal(user)]  # without an epoch nothing is stale
+
+
+def _factors(user: User) -> str:
+    """What somebody holds beside the password, in numbers."""
+    apps, keys, phones = len(factors.of_person(user)), len(factors.keys_of(user)), len(factors.phones_of(user))
+    parts = [
+        ngettext("%(count)d authenticator app", "%(count)d authenticator apps", apps) % {"count": apps} if apps else "",
+        ngettext("%(count)d passkey", "%(count)d passkeys", keys) % {"count": keys} if keys else "",
+        ngettext("%(count)d phone", "%(count)d phones", phones) % {"count": phones} if phones else "",
+    ]
+    return ", ".join(filter(None, parts))

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from idp.access.models import Group
 from idp.accounts.models import User
 from idp.events.models import Delivery, EventRecord
+from idp.mfa.models import ResetRequest
 from idp.oidc.models import Client, RefusedRequest, SigningKey
 
 from .clients import ClientAdmin
 from .deliveries import DeliveryAdmin
 from .event_log import EventAdmin
+from .groups import GroupAdmin
 from .keys import KeyAdmin
 from .people import PersonAdmin
 from .refusals import RefusalAdmin
+from .resets import ResetAdmin
 from .site import site
 
 for _model, _page in (
     (Client, ClientAdmin),
     (User, PersonAdmin),
+    (Group, GroupAdmin),
+    (ResetRequest, ResetAdmin),
     (EventRecord, EventAdmin),
     (RefusedRequest, RefusalAdmin),
     (Delivery, DeliveryAdmin),

@@ -60,7 +60,12 @@ WORDS: Mapping[str, str] = {
     "factor.removed": gettext_noop("A way to confirm that it is you was removed"),
     "factor.locked": gettext_noop("Somebody who knows your password entered several wrong codes"),
     "factor.disabled": gettext_noop("A way to confirm that it is you was switched off after many wrong codes"),
-    "factor.all_reset": gettext_noop("Your second step was removed by staff"),
+    "factor.all_reset": gettext_noop("Your second step was removed"),
+    "factor.reset_asked": gettext_noop("The removal of your second step was asked for"),
+    "factor.reset_declined": gettext_noop("The removal of your second step was called off"),
+    "factor.enrolment_postponed": gettext_noop("You put off setting up a second step"),
+    "browser.trusted": gettext_noop("A browser does not ask for your second step for a while"),
+    "browser.trust_ended": gettext_noop("Browsers ask for your second step again"),
     "factor.recovery_codes_made": gettext_noop("New recovery codes were made"),
     "factor.recovery_code_used": gettext_noop("A recovery code was used"),
     "consent.granted": gettext_noop("You gave an app access"),
@@ -74,7 +79,8 @@ WORDS: Mapping[str, str] = {
 ALARMING = {
     "sign_in.succeeded", "account.password_changed", "account.recovered", "account.email_changed", "account.phone_changed",
     "account.address_change_requested", "account.export_requested", "account.export_downloaded", "account.deletion_requested",
-    "factor.added", "factor.removed", "factor.locked", "factor.recovery_codes_made", "factor.recovery_code_used", "consent.granted",
+    "factor.added", "factor.removed", "factor.locked", "factor.recovery_codes_made", "factor.recovery_code_used", "factor.reset_asked",
+    "browser.trusted", "consent.granted",
 }  # fmt: skip
 
 

@@ -122,7 +122,8 @@ class Environment(BaseSettings):
         (), description="Further client ids at Google, of mobile apps, whose ID tokens may be posted to this provider."
     )
     staff_second_step: Literal["", "required", "optional"] = Field(
-        "", description="Whether the staff console wants a second step; empty: `required` in production, `optional` in development."
+        "",
+        description="Whether the staff console wants a second step; production always does, development only with `required`.",
     )
     min_acr: Literal["", "urn:kairos:acr:mfa", "phr", "phrh"] = Field(
         "", description="Weakest `acr` with which anybody may sign in; empty = the password is enough, unless a group or an app wants more."
@@ -211,7 +212,7 @@ class Environment(BaseSettings):
     @property
     def staff_needs_second_step(self) -> bool:
         """Whether the password alone does not open the staff console."""
-        return (self.staff_second_step or ("optional" if self.development else "required")) == "required"
+        return not self.development or self.staff_second_step == "required"
 
     @property
     def embedded(self) -> bool:

@@ -74,6 +74,8 @@ def problems(env: Environment, environ: Mapping[str, str]) -> list[str]:
     found += _agent_problems(env)
     found += _passkey_problems(env)
     if not env.development:
+        if env.staff_second_step == "optional":
+            found.append("IDP_STAFF_SECOND_STEP is optional: in production the staff console always wants a second step.")
         if not env.database_url.get_secret_value().startswith(("postgresql://", "postgres://")):
             found.append("IDP_DATABASE_URL is missing or not postgresql://: production keeps its data in PostgreSQL.")
         if not env.redis_url.get_secret_value():

@@ -224,3 +224,19 @@ def test_the_snapshot_travels_and_is_never_raised(world, ada):
                 inside = shop.verified(tokens["access_token"], typ="at+jwt")
                 assert {name: inside[name] for name in snapshot} == snapshot
             tokens = shop.refresh(tokens["refresh_token"]).json()
+
+
+def test_a_reset_ends_refresh_tokens_at_once(world, ada):
+    """Refresh families and the access tokens of before end with the factors."""
+    from idp.mfa import reset
+
+    app = enrol(ada)
+    shop = world.app("Offline", scope="openid offline_access")
+    browser = world.browser()
+    page = browser.follow(shop.ask(browser))
+    page = browser.follow(browser.submit(page, button="login-submit", login="ada@example.org", password=PASSWORD))
+    answer = through(browser, browser.follow(browser.submit(page, button="second-factor-submit", code=app.code())))
+    tokens = shop.redeem(shop.arrive(answer)["code"]).json()
+    reset.ask(ada, reason="Lost", source="command")
+    assert shop.refresh(tokens["refresh_token"]).status == 400
+    assert shop.call("/introspect", {"token": tokens["access_token"]}).json() == {"active": False}

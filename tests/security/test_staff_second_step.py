@@ -31,7 +31,7 @@ def password(client, **more):
 
 @pytest.mark.parametrize(
     ("env", "value", "needed"),
-    [("production", "", True), ("development", "", False), ("development", "required", True), ("production", "optional", False)],
+    [("production", "", True), ("development", "", False), ("development", "required", True), ("production", "optional", True)],
 )
 def test_who_decides(env, value, needed):
     assert settings.IDP.model_copy(update={"env": env, "staff_second_step": value}).staff_needs_second_step == needed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django.core.management.base import CommandError
@@ -25,6 +26,8 @@ class Command(OperatorCommand):
         ),
         "requests": ("List resets that wait for a decision.", "arguments_none", "requests"),
     }
+
+    reading: ClassVar[Collection[str]] = ("requests",)
 
     def arguments_none(self, parser: ArgumentParser) -> None:
         """`requests` takes nothing."""
