@@ -87,6 +87,7 @@ RECEIVERS = {
 EVENT_RECEIVERS: dict[str, str] = {
     "agent": "idp.notifications.receivers.agent.RECEIVER",
     "webhook": "idp.notifications.receivers.webhook.RECEIVER",
+    "sessions_over": "idp.oidc.logout.sessions_over.RECEIVER",
 }
 # Makes the access token with which we call a service of our own: audience -> token.
 OWN_ACCESS_TOKEN = "idp.oidc.issuance.own_token.own_access_token"

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from idp.accounts import people
+from idp.kernel import outbound
+from idp.notifications import delivery
 from idp.oidc.clients import cache
 from idp.oidc.logout import back_channel
 from tests.support.browser import encoded
@@ -63,6 +67,23 @@ def test_signing_out_puts_one_message_per_client_in_the_outbox(world, shop, ada,
     other.code(browser)
     browser.get(f"/logout?{encoded({'id_token_hint': tokens['id_token']})}")
     assert list(Delivery.objects.filter(receiver="backchannel_logout").values_list("attempts", flat=True)) == [0]
+
+
+@pytest.mark.django_db(transaction=True)
+@clause("Back-Channel Logout 2.7", "hostile case LO-09")
+def test_sessions_that_end_without_a_browser_are_told_too(world, shop, ada, browser):
+    """Once per session and app, by a worker; what is still open afterwards is not told."""
+    shop.code(browser)
+    shop.code(world.browser())
+    people.sign_out_everywhere(ada)
+    shop.code(world.browser())  # signs in again
+    with mock.patch.object(outbound, "fetch") as sent:
+        sent.return_value.status = 200
+        delivery.deliver_due()
+        delivery.deliver_due()
+    tokens = [parse_qs(call.kwargs["content"].decode())["logout_token"][0] for call in sent.call_args_list]
+    sids = {shop.verified(token, typ="logout+jwt", audience=shop.client_id)["sid"] for token in tokens}
+    assert (len(tokens), len(sids)) == (2, 2)
 
 
 @clause("hostile case PJ-09", "hostile case TK-02")
