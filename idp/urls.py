@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("idp.oidc.urls")),
+    path("", include("idp.ssf.urls")),
     path("", include("idp.signin.urls")),
     path("", include("idp.consent.urls")),
     path("", include("idp.console.urls")),

@@ -46,6 +46,7 @@ _STREAMS = {
     "staff": Stream.SYSTEM,
     "audit": Stream.SYSTEM,
     "operator": Stream.SYSTEM,
+    "ssf": Stream.SYSTEM,
 }
 
 
@@ -728,6 +729,37 @@ class OperatorCommandRun(Event):
     name: ClassVar[str] = "operator.command_run"
     command: str
     account: str
+
+
+# Shared Signals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SsfStreamCreated(Event):
+    """A client made an event stream: it is told of what happens to people from now on."""
+
+    name: ClassVar[str] = "ssf.stream_created"
+    client_id: str
+    stream: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SsfStreamUpdated(Event):
+    """An event stream was changed, by its client, the operator, or because nobody answered; `members` says what."""
+
+    name: ClassVar[str] = "ssf.stream_updated"
+    client_id: str
+    stream: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SsfStreamDeleted(Event):
+    """An event stream was deleted, with what waited for it."""
+
+    name: ClassVar[str] = "ssf.stream_deleted"
+    client_id: str
+    stream: str
 
 
 # Audit

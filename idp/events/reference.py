@@ -61,6 +61,7 @@ TITLES = {
     "client": "Clients",
     "key": "Signing keys",
     "operator": "Operator",
+    "ssf": "Shared Signals",
     "audit": "Audit",
 }
 

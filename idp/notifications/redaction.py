@@ -22,9 +22,9 @@ def headers(sent: Mapping[str, str]) -> dict[str, str]:
 
 
 def body(text: str, *, personal: bool) -> str:
-    """A JSON body; with `personal` every value in it is left out and the names stay."""
+    """A JSON body; with `personal` every value in it is left out and the names stay. A token is hidden whole."""
     if not personal or not text:
-        return text
+        return _TOKEN.sub(HIDDEN, text)
     return json.dumps({name: value if name in KEPT_MEMBERS else PERSONAL for name, value in json.loads(text).items()})
 
 

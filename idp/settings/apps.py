@@ -16,6 +16,7 @@ INSTALLED_APPS = [
     "idp.oidc",
     "idp.notifications",
     "idp.audit",
+    "idp.ssf",
     "idp.console",
     "idp.admin",
     "idp.operations",

@@ -61,6 +61,7 @@ CLEANERS = [
     "idp.oidc.registration.endpoint.delete_unused",
     "idp.oidc.explain.record.delete_expired",
     "idp.audit.retention.cut_expired",
+    "idp.ssf.polling.delete_expired",
     "idp.accounts.proofs.delete_expired",
     "idp.accounts.lockout.delete_expired",
     "idp.mfa.webauthn.ceremonies.delete_expired",
@@ -80,6 +81,7 @@ RECEIVERS = {
     "mail": "idp.notifications.receivers.mail.deliver",
     "sms": "idp.notifications.receivers.sms.deliver",
     "backchannel_logout": "idp.oidc.logout.back_channel.deliver",
+    "ssf_push": "idp.ssf.push.deliver",
 }
 
 # Who may want events: receiver name -> an object, see idp/notifications/receivers/__init__.py. What they want leaves in order per
@@ -88,6 +90,7 @@ EVENT_RECEIVERS: dict[str, str] = {
     "agent": "idp.notifications.receivers.agent.RECEIVER",
     "webhook": "idp.notifications.receivers.webhook.RECEIVER",
     "sessions_over": "idp.oidc.logout.sessions_over.RECEIVER",
+    "ssf": "idp.ssf.receiver.RECEIVER",
 }
 # Makes the access token with which we call a service of our own: audience -> token.
 OWN_ACCESS_TOKEN = "idp.oidc.issuance.own_token.own_access_token"

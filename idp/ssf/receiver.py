@@ -1,0 +1,90 @@
+"""Streams as a receiver of our events: who wants one, and how it is told (`idp.notifications.receivers`)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from idp.events.catalogue import Event
+from idp.events.models import Delivery, EventRecord
+from idp.kernel import sealing
+from idp.notifications.receivers import Call, NotNow, Refused
+from idp.oidc.clients import cache
+from idp.ssf import streams, tokens
+from idp.ssf.models import Stream
+from idp.ssf.signals import TRANSLATIONS, signals_of
+
+log = logging.getLogger(__name__)
+
+PAUSE_AFTER = timedelta(days=3)
+
+
+class Streams:
+    """Tokens to each stream in the order of the person's events; one that was refused does not hold up the next (RFC 8935 2.4)."""
+
+    blocks = False
+    gives_up_after = timedelta(days=7)
+
+    def targets(self, event: Event) -> Sequence[str]:
+        found = TRANSLATIONS.get(event.name)
+        if found is None:
+            return ()
+        return [stream.pk for stream in streams.known() if not stream.delivered.isdisjoint(found[0])]
+
+    def compose(self, record: EventRecord, delivery: Delivery) -> Sequence[Call]:
+        """One call per signal; for a stream that is polled the tokens are put where they are fetched, and nothing is left to do."""
+        stream = Stream.objects.filter(pk=delivery.target).exclude(status=Stream.Status.DISABLED).first()
+        client = cache.get(stream.client_id) if stream else None
+        if stream is None or client is None or record.person is None:
+            return ()
+        if stream.removed.filter(person=record.person).exists():
+            return ()
+        if stream.status == Stream.Status.PAUSED and stream.method == Stream.Method.PUSH:
+            raise NotNow("the stream is paused")
+        calls = []
+        for number, signal in enumerate(signals_of(record)):
+            if signal.type not in stream.events_delivered:
+                continue
+            # From the event: a repetition after a crash is recognised as the same (RFC 8417 2.2).
+            jti = f"{record.pk.hex}{number}"
+            token = tokens.about_person(stream, client, signal, jti=jti, txn=str(record.pk), person=record.person)
+            if stream.method == Stream.Method.PUSH:
+                calls.append(Call("POST", stream.endpoint_url, jti, token))
+            else:
+                streams.keep(stream, jti=jti, token=token)
+        return calls
+
+    def headers(self, call: Call, delivery: Delivery) -> Mapping[str, str]:
+        stream = Stream.objects.filter(pk=delivery.target).first()
+        if stream is None:
+            raise Refused("the stream is gone")
+        return push_headers(stream)
+
+    def accepts(self, call: Call, status: int) -> bool:
+        return 200 <= status < 300  # RFC 8935 2.2: 202
+
+    def failed_for_long(self, delivery: Delivery, *, since: timedelta) -> None:
+        """Nobody has answered for days: the stream is paused, and its receiver reads so when it comes back (SSF 1.0 8.1.2)."""
+        if since < PAUSE_AFTER:
+            return
+        stream = Stream.objects.filter(pk=delivery.target, status=Stream.Status.ENABLED).first()
+        if stream is not None:
+            log.warning("ssf: stream %s has not answered for %d days and is paused", stream.pk, since.days)
+            streams.set_status(stream, Stream.Status.PAUSED, reason="The endpoint has not answered for days.", ours=True)
+
+
+def push_headers(stream: Stream) -> dict[str, str]:
+    """RFC 8935 2.1, and what the receiver asked for (SSF 1.0 6.1.1). Raises Refused."""
+    try:
+        header = streams.authorization(stream)
+    except sealing.SealBroken:
+        raise Refused("the authorization does not open with any sealing key") from None
+    return {
+        "content-type": "application/secevent+jwt",
+        "accept": "application/json",
+        **({"authorization": header} if header else {}),
+    }
+
+
+RECEIVER = Streams()
