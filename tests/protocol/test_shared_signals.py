@@ -83,7 +83,7 @@ def token_of(client_id: str, secret: str) -> str:
         "/token",
         "grant_type=client_credentials",
         content_type="application/x-www-form-urlencoded",
-        HTTP_AUTHORIZATION=f"Basic {basic}",  # type: ignore[arg-type]
+        HTTP_AUTHORIZATION=f"Basic {basic}",
     )
     assert answer.status_code == 200, answer.content
     return str(answer.json()["access_token"])
@@ -534,6 +534,39 @@ def test_an_account_event_is_one_call_per_signal_with_the_same_bytes_every_time(
     assert len({call.key for call in calls}) == 2
     assert RECEIVER.headers(calls[0], row)["authorization"] == "Bearer t"
     assert [call.key for call in calls] == [opened(call.body)["jti"] for call in calls]
+    deliveries.deliver_due()
+    row.refresh_from_db()
+    assert (row.state, len(sink.got)) == ("done", 2)
+    assert [headers["authorization"] for headers, _body in sink.got] == ["Bearer t"] * 2
+    assert str(person.pk) not in json.dumps(row.log)
+    assert opened(sink.got[0][1].decode())["events"].keys() == {signals.ACCOUNT_DISABLED}
+
+
+@clause("RFC 8935 2.4")
+def test_tokens_about_one_person_arrive_in_order_and_a_refused_one_holds_up_nothing(siem, sink, person):
+    stream = siem.stream(signals.ACCOUNT_DISABLED, signals.ACCOUNT_ENABLED, delivery={"method": PUSH, "endpoint_url": sink.url})
+    sink.status = 400
+    people.disable(person)
+    deliveries.deliver_due()
+    sink.status = 202
+    for _ in range(3):
+        people.enable(person)
+        people.disable(person)
+    deliveries.deliver_due()
+    kinds = [next(iter(opened(body.decode())["events"])) for _headers, body in sink.got]
+    assert kinds == [signals.ACCOUNT_DISABLED, *[signals.ACCOUNT_ENABLED, signals.ACCOUNT_DISABLED] * 3]
+    assert Delivery.objects.filter(target=stream["stream_id"], state="dead").count() == 1
+
+
+def test_a_paused_push_stream_leaves_when_it_is_enabled_again(siem, sink, person):
+    stream_id = siem.stream(signals.ACCOUNT_DISABLED, delivery={"method": PUSH, "endpoint_url": sink.url})["stream_id"]
+    siem.call("POST", "/ssf/status", {"stream_id": stream_id, "status": "paused"})
+    people.disable(person)
+    deliveries.deliver_due()
+    assert sink.got == []
+    siem.call("POST", "/ssf/status", {"stream_id": stream_id, "status": "enabled"})
+    deliveries.deliver_due()
+    assert len(sink.got) == 1
 
 
 def test_a_receiver_that_does_not_answer_for_days_is_paused(siem, sink):
