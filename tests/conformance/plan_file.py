@@ -31,6 +31,7 @@ class Plan:
     variant: Json
     config: Json
     by_person: bool = False  # a real browser opens the pages, not the suite's scripted one
+    needs_events: frozenset[str] = frozenset()  # modules that wait until something happens to an account
 
 
 def names() -> list[str]:
@@ -65,7 +66,13 @@ def load(name: str, *, clients: Json, values: dict[str, str], variant: Json | No
         config["browser"] = _browser(source["browser"])
     if "override" in source:
         config["override"] = {module: {"browser": _browser(visits)} for module, visits in source["override"].items()}
-    return Plan(name=source["plan"], variant=chosen, config=_fill(config, values), by_person=bool(source.get("person")))
+    return Plan(
+        name=source["plan"],
+        variant=chosen,
+        config=_fill(config, values),
+        by_person=bool(source.get("person")),
+        needs_events=frozenset(source.get("needs_events", ())),
+    )
 
 
 def every() -> list[tuple[str, Json]]:

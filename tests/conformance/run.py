@@ -14,11 +14,13 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+EVENT_SECONDS = 6
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # started by its path, Python looks only beside this file
 
@@ -102,6 +104,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COMMAND",
         help="rotates the provider's signing keys, for the module about that (default: manage.py keys rotate, with this environment)",
     )
+    parser.add_argument(
+        "--set-password",
+        default=f"{sys.executable} {ROOT / 'manage.py'} user set-password",
+        metavar="COMMAND",
+        help="sets the password of the person named after it, read from standard input, for modules that wait for events",
+    )
     parser.add_argument("--strict", action="store_true", help="a warning or a skip also makes the exit code 1")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the results as JSON")
     parser.add_argument("--export", type=Path, metavar="FILE", help="save the suite's own report (ZIP)")
@@ -121,7 +129,8 @@ def _run(options: argparse.Namespace, name: str, variant: plan_file.Json) -> lis
     with _visitor(options, plan) as visit:
         for module in _chosen(created["modules"], only=options.only):
             rotate = functools.partial(_rotate_keys, options.rotate_keys) if module["testModule"] == "oidcc-server-rotate-keys" else None
-            result = suite.run_module(created["id"], module, seconds=options.module_timeout, before_start=rotate, visit=visit)
+            with _events(options) if module["testModule"] in plan.needs_events else contextlib.nullcontext():
+                result = suite.run_module(created["id"], module, seconds=options.module_timeout, before_start=rotate, visit=visit)
             _show(result)
             results.append(result)
     if options.report:
@@ -142,6 +151,27 @@ def _visitor(options: argparse.Namespace, plan: plan_file.Plan) -> Iterator[Call
     known = _clients(options.clients).get("person", {})
     with person(login=options.login or known.get("login", ""), password=options.password or known.get("password", "")) as somebody:
         yield somebody.visit
+
+
+@contextlib.contextmanager
+def _events(options: argparse.Namespace) -> Iterator[None]:
+    """Meanwhile the person's password is set anew every few seconds: for Shared Signals a changed credential and ended sessions."""
+    person = _clients(options.clients).get("person", {})
+    command = [*shlex.split(options.set_password), options.login or person.get("login", "")]
+    password = options.password or person.get("password", "")
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(EVENT_SECONDS):
+            subprocess.run(command, input=password + "\n", capture_output=True, text=True, check=False)  # the operator's own command
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _rotate_keys(command: str) -> None:

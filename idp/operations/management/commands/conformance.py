@@ -53,6 +53,7 @@ class Command(OperatorCommand):
         return {
             **{block: self._client(block, method, base) for block, method in CLIENTS.items()},
             "kinds": {
+                "ssf": {"client": self._ssf()},
                 **{method: {block: self._client(block, method, base) for block in BLOCKS} for method in OTHER_METHODS},
                 **{
                     kind: {block: self._client(block, "client_secret_basic", base, **{member: f"{base}/{kind}_logout"}) for block in BLOCKS}
@@ -82,6 +83,12 @@ class Command(OperatorCommand):
         client, _ = registry.create(document | {"jwks": {"keys": [public]}, "token_endpoint_auth_signing_alg": "ES256"}, type="web")
         private = jose.b64encode(key.private_numbers().private_value.to_bytes(32, "big"))  # RFC 7518 6.2.2.1
         return {"client_id": client.client_id, "jwks": {"keys": [public | {"d": private}]}}
+
+    def _ssf(self) -> dict[str, str | None]:
+        """A receiver of Shared Signals."""
+        document = {"client_name": "Conformance ssf", "scope": "ssf.manage ssf.read", "token_endpoint_auth_method": "client_secret_post"}
+        client, secret = registry.create(document, type="service")
+        return {"client_id": client.client_id, "client_secret": secret, "scope": document["scope"]}
 
     def _person(self) -> dict[str, str]:
         if not PERSON.exists():
