@@ -51,14 +51,21 @@ class Stage(LoginStage):
     key = "-"  # each has its own
 
 
-def sign_in(request: HttpRequest, user: User, *, continue_to: str, client_id: str | None = None, signup: bool = False) -> HttpResponse:
-    """Take a person whose password was right through the sign-in stages; answers with the next page.
+def sign_in(
+    request: HttpRequest, user: User, *, continue_to: str, client_id: str | None = None, signup: bool = False, method: str = "password"
+) -> HttpResponse:
+    """Take a person whose password, or whatever else `method` names (`idp.sessions.assurance`), was right through the sign-in stages.
+
+    Answers with the next page.
 
     Whoever was signed in here before, or had begun to, leaves nothing behind (hostile case BR-09).
     """
     _start_afresh(request, user, client_id=client_id)
     login = Login(user=user, redirect_url=continue_to, email=user.email, signup=signup)
-    return perform_password_login(request, {}, login)
+    if method == "password":
+        return perform_password_login(request, {}, login)
+    record_authentication(request, user, method)
+    return perform_login(request, login)
 
 
 def sign_in_with_key(request: HttpRequest, user: User, *, continue_to: str, client_id: str | None, **facts: str | bool) -> HttpResponse:
@@ -155,6 +162,21 @@ class VerifyAddressStage(Stage):
         proof = proofs.begin_sign_in(user)
         self.request.session[PROOF_KEY] = {"id": str(proof.pk), "continue": self.login.redirect_url}
         return HttpResponseRedirect(reverse(self.urlname)), False
+
+
+class TermsStage(Stage):
+    """Nobody gets in who has not accepted the terms as they are now (`IDP_TERMS_VERSION`); a sign-up has just asked."""
+
+    key = "terms"
+    urlname = "accept_terms"
+
+    def handle(self) -> tuple[HttpResponseBase | None, bool]:
+        user = self.login.user
+        assert isinstance(user, User)
+        if settings.IDP.terms_version in ("", user.terms_version):
+            return None, True
+        self.state["epoch"] = user.credential_epoch
+        return HttpResponseRedirect(reverse(self.urlname)), True
 
 
 class AccountAdapter(DefaultAccountAdapter):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-
-from django.core.exceptions import ValidationError
 
 from idp.events import emit
 from idp.events.catalogue import AccountLocked, SignInFailed
 from idp.kernel import context, limits
 
 from . import browsers, lockout, passwords
-from .emails import canonical_email, lookup_key
+from .addresses import find, lookup_key
 from .models import User
 
 if TYPE_CHECKING:
@@ -52,7 +49,7 @@ def attempt(
     # 128 characters is all that was ever hashed: a longer text cannot match, and is not hashed to find out (PW-14).
     if passwords.too_long(password):
         return _failed(address, "wrong", user=user, client_id=client_id)
-    reservation = lockout.reserve(_key(request, user, identifier))
+    reservation = lockout.reserve(counter(request, user, identifier))
     if not reservation.allowed:
         return _failed(address, "locked", user=user, client_id=client_id, retry_after=reservation.retry_after)
     try:
@@ -68,31 +65,13 @@ def attempt(
     return _failed(address, "wrong", user=user, client_id=client_id)
 
 
-def find(identifier: str) -> User | None:
-    """The person with this e-mail address, in whatever spelling."""
-    try:
-        email = canonical_email(identifier)
-    except ValidationError:
-        # The same statement as for an address that could exist: time tells nothing.
-        email = ""
-    return User.objects.filter(email=email).first()
-
-
 def ip_key() -> str:
-    """The client's address as limits count it: an IPv6 customer owns a /64, not one address."""
-    text = context.current().ip
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
-    return text
+    """The client's address as limits count it."""
+    return context.network()
 
 
-def _key(request: HttpRequest | None, user: User | None, identifier: str) -> bytes:
+def counter(request: HttpRequest | None, user: User | None, identifier: str) -> bytes:
+    """The key of `lockout` on which a guess at `user`, or at an identifier of nobody, from this browser counts."""
     if user is None:
         return lockout.unknown_key(lookup_key(identifier))
     browser = browsers.known_as(request, user)
@@ -105,6 +84,14 @@ def _matches(user: User | None, password: str) -> bool:
         User().set_password(password)
         return False
     return user.check_password(password)
+
+
+def failed_code(user: User | None, *, method: str, locks: bool) -> None:
+    """A code that opens an account was wrong: it counts for the network like a wrong password, and is recorded."""
+    limits.hit(_GUESSED, ip_key(), limit=GUESSES, seconds=SECONDS)
+    if locks and user is not None:
+        emit(AccountLocked(seconds=int(lockout.LOCK.total_seconds())), person=user.pk)
+    emit(SignInFailed(reason="wrong_code" if user is not None else "unknown_identifier", method=method), person=user.pk if user else None)
 
 
 def _failed(

@@ -11,8 +11,12 @@ from django.utils.translation import gettext as _
 from idp.events.outbox import enqueue
 from idp.kernel import clock, context
 
+from . import addresses, sms
+
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from .models import User
 
 
 def send(*, to: str, template: str, expires_at: datetime | None = None, **values: Any) -> None:
@@ -41,6 +45,15 @@ def send(*, to: str, template: str, expires_at: datetime | None = None, **values
         "html": render_to_string(f"mail/{template}.html", scope),
     }
     enqueue(receiver="mail", payload=payload, expires_at=expires_at)
+
+
+def tell(user: User, *, template: str, text: str, **values: Any) -> None:
+    """News about the account to every verified address: the mail `template`, or `text` and where to look as a message to a phone."""
+    for address in addresses.of(user):
+        if not addresses.is_phone(address):
+            send(to=address, template=template, **values)
+        elif sms.available():
+            enqueue(receiver="sms", payload={"to": address, "text": f"{text} {settings.IDP.issuer}"})
 
 
 _BROWSERS = (

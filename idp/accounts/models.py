@@ -32,7 +32,8 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
 
     `email` is canonical (see `emails.canonical_email`), `phone` is in E.164 form (see `phones.canonical_phone`), and both are
     therefore unique whatever the spelling. `claims` holds the OIDC standard
-    claims other than `sub`, `email` and the number of `phone`. Sessions and refresh families carry a copy of `credential_epoch` and die when it differs.
+    claims other than `sub`, `email` and the number of `phone`. An account that somebody made themselves and never verified is gone after
+    `unverified_until`. Sessions and refresh families carry a copy of `credential_epoch` and die when it differs.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -46,6 +47,9 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(default=now, editable=False)
     updated_at = models.DateTimeField(default=now, editable=False)
+    terms_version = models.CharField(max_length=40, blank=True, default="", editable=False)
+    terms_accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    unverified_until = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
     credential_epoch = models.PositiveIntegerField(default=0, editable=False)
 
     # The session row and the event log know when somebody signed in; a third write per sign-in would only repeat it.
@@ -104,23 +108,44 @@ class GuessCounter(models.Model):
         return f"{self.failures} wrong"
 
 
+class Invitation(models.Model):
+    """The right to create one account, for whoever holds the link; `address` binds it to one e-mail address or number."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    token = models.BinaryField(max_length=32, unique=True)
+    address = models.CharField(max_length=254, blank=True, default="")
+    created_at = models.DateTimeField(default=now)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class AddressProof(models.Model):
-    """A code on its way to an e-mail address, and what becomes true when it comes back.
+    """A code on its way to an e-mail address or a phone, and what becomes true when it comes back.
 
     For a sign-up the person does not exist yet: the password waits here, hashed, so nobody can squat on an address that is not theirs
-    (hostile cases PW-17, PW-18). `decoy` is the same row for an address that is taken: it looks alike and no code fits.
+    (hostile cases PW-17, PW-18). `decoy` is the same row for an address that is taken, or that nobody has: it looks alike and no code fits.
+    `link` is what the link in the mail holds where that alone signs in.
     """
 
     class Purpose(models.TextChoices):
         SIGN_UP = "sign_up"
-        SIGN_IN = "sign_in"
+        SIGN_IN = "sign_in"  # the password was right, the address is not proved yet
+        CODE = "code"  # the code instead of a password
+        RECOVERY = "recovery"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     purpose = models.CharField(max_length=16, choices=Purpose)
-    email = models.EmailField()
+    address = models.CharField(max_length=254)
     user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    invitation = models.ForeignKey(Invitation, null=True, on_delete=models.CASCADE, related_name="+")
+    terms_version = models.CharField(max_length=40, blank=True, default="")
     password = models.CharField(max_length=256, blank=True)
     code = models.BinaryField(max_length=32)
+    link = models.BinaryField(max_length=32, null=True)
+    epoch = models.PositiveIntegerField(default=0)
     decoy = models.BooleanField(default=False)
     tries = models.PositiveSmallIntegerField(default=0)
     sent = models.PositiveSmallIntegerField(default=1)

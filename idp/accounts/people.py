@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from idp.events import emit
 from idp.events.catalogue import (
@@ -16,9 +19,12 @@ from idp.events.catalogue import (
     AccountEmailChanged,
     AccountEmailVerified,
     AccountEnabled,
+    AccountExpired,
     AccountPasswordChanged,
+    AccountPhoneVerified,
     AccountRecovered,
     AccountSignedOutEverywhere,
+    AccountTermsAccepted,
     AccountVerified,
 )
 from idp.events.changes import diff
@@ -26,16 +32,25 @@ from idp.events.models import EventRecord
 from idp.kernel import clock
 
 from . import lockout, mail, passwords
+from .addresses import is_phone
 from .claims import sealed
 from .emails import canonical_email
 from .models import AddressProof, User
+from .phones import canonical_phone
 
 if TYPE_CHECKING:
     from uuid import UUID
 
 
-class EmailTaken(ValueError):
-    """Another account has this address."""
+# Ways of making an account that need no proof of the address: somebody answers for them.
+OF_THE_OPERATOR = frozenset({"command", "staff", "import"})
+
+
+class AddressTaken(ValueError):
+    """Another account has this e-mail address or phone number."""
+
+
+EmailTaken = AddressTaken
 
 
 class Overtaken(RuntimeError):
@@ -44,19 +59,26 @@ class Overtaken(RuntimeError):
 
 def create(
     *,
-    email: str,
-    method: Literal["signup", "command", "staff", "federation"],
+    email: str | None = None,
+    phone: str | None = None,
+    method: str,
     password: str | None = None,
     password_hash: str = "",
     verified: bool = False,
     claims: dict[str, Any] | None = None,
+    person_id: UUID | None = None,
 ) -> User:
-    """Save a new person. Raises ValidationError for a bad address, EmailTaken when somebody has it.
+    """Save a new person. Raises ValidationError for a bad address or number, AddressTaken when somebody has it (or the `person_id`).
 
-    `claims` are as `claims.validated` gives them. The policy for passwords is the caller's to apply; a `password_hash` is stored as it is.
+    `claims` are as `claims.validated` gives them. `verified` is about every address given. The policy for passwords is the caller's to apply; a `password_hash` is stored as it is.
+    What people make themselves and do not verify expires (`IDP_UNVERIFIED_DAYS`); what an operator makes stays.
     """
-    user = User(email=canonical_email(email))
+    user = User(email=canonical_email(email) if email else None, phone=canonical_phone(phone) if phone else None)
+    if person_id is not None:
+        user.pk = person_id
     user.claims = sealed(user.pk, claims or {})
+    if not verified and method not in OF_THE_OPERATOR:
+        user.unverified_until = clock.now() + timedelta(days=settings.IDP.unverified_days)
     if password_hash:
         user.password = password_hash
     else:
@@ -66,40 +88,65 @@ def create(
             with transaction.atomic():
                 user.save(force_insert=True)
         except IntegrityError:
-            raise EmailTaken from None
-        by_staff = diff({}, {"email": user.email, **(claims or {})}, personal=None) if method != "signup" else None
+            raise AddressTaken from None
+        known = {name: value for name, value in (("email", user.email), ("phone", user.phone)) if value}
+        by_staff = diff({}, {**known, **(claims or {})}, personal=None) if method != "signup" else None
         emit(AccountCreated(method=method), person=user.pk, changes=by_staff)
-        if verified:
+        if verified and user.phone:
+            mark_verified(user, phone=True)
+        if verified and user.email:
             mark_verified(user)
         else:
             record_address(user)
     return user
 
 
-def mark_verified(user: User) -> None:
-    """The person reads mail at `user.email`."""
+def mark_verified(user: User, *, phone: bool = False) -> None:
+    """The person reads mail at `user.email`, or messages at `user.phone`."""
+    column = "phone_verified_at" if phone else "email_verified_at"
     with transaction.atomic():
         moment = clock.now()
-        if User.objects.filter(pk=user.pk, email_verified_at=None).update(email_verified_at=moment, updated_at=moment):
-            user.email_verified_at = user.updated_at = moment
-            emit(AccountEmailVerified(), person=user.pk)
+        changes = {column: moment, "updated_at": moment, "unverified_until": None}
+        if User.objects.filter(pk=user.pk, **{column: None}).update(**changes):
+            for name, value in changes.items():
+                setattr(user, name, value)
+            emit(AccountPhoneVerified() if phone else AccountEmailVerified(), person=user.pk)
             if not EventRecord.objects.filter(person=user.pk, name=AccountVerified.name).exists():
                 emit(AccountVerified(), person=user.pk)
         record_address(user)
 
 
+def accept_terms(user: User, version: str) -> None:
+    """The person accepted the terms in this version, now."""
+    with transaction.atomic():
+        moment = clock.now()
+        if User.objects.filter(pk=user.pk).exclude(terms_version=version).update(terms_version=version, terms_accepted_at=moment):
+            user.terms_version, user.terms_accepted_at = version, moment
+            emit(AccountTermsAccepted(version=version), person=user.pk)
+
+
 def supersede_unverified(address: str) -> User | None:
     """Somebody proved in another way (an outside login, say) that this canonical `address` is theirs, which an account has unverified.
 
-    That account is returned, verified, with no password and every session and refresh family ended; None when nobody has it unverified.
+    Nothing of whoever made that account stays (hostile case PW-18, pre-hijacking): one that people made themselves is removed, and None
+    says that the address is free. One that an operator made is the right person's: it is returned, verified, with no password and every
+    link, session and refresh family ended. None too when nobody has the address unverified.
     """
     with transaction.atomic():
-        user = User.objects.select_for_update().filter(email=address, email_verified_at=None, is_active=True, is_staff=False).first()
+        held = {"phone": address} if is_phone(address) else {"email": address}
+        user = (
+            User.objects.select_for_update()
+            .filter(**held, email_verified_at=None, phone_verified_at=None, is_active=True, is_staff=False)
+            .first()
+        )
         if user is None:
+            return None
+        if user.unverified_until is not None:
+            _remove(user, reason="superseded")
             return None
         AddressProof.objects.filter(user=user).delete()
         _replace_password(user, make_password(None))
-        mark_verified(user)
+        mark_verified(user, phone=is_phone(address))
         return user
 
 
@@ -107,8 +154,28 @@ def release_address(user: User) -> None:
     """The account loses an e-mail address that it never proved to be its own: the owner has come. It keeps everything else."""
     with transaction.atomic():
         if User.objects.filter(pk=user.pk, email=user.email, email_verified_at=None).update(email=None, updated_at=clock.now()):
-            AddressProof.objects.filter(user=user, email=user.email).delete()
+            AddressProof.objects.filter(user=user, address=user.email).delete()
             emit(AccountEmailChanged(), person=user.pk)
+
+
+def delete_never_verified(limit: int = 100) -> int:
+    """Remove one bounded batch of accounts that people made and did not verify in time; returns how many."""
+    due = User.objects.filter(unverified_until__lte=clock.now(), email_verified_at=None, phone_verified_at=None)
+    found = list(due.values_list("pk", flat=True)[:limit])
+    removed = 0
+    for pk in found:
+        with transaction.atomic():
+            # Asked again under the lock: it may have been verified in this moment.
+            user = due.select_for_update().filter(pk=pk).first()
+            if user is not None:
+                _remove(user, reason="age")
+                removed += 1
+    return removed
+
+
+def _remove(user: User, *, reason: str) -> None:
+    emit(AccountExpired(reason=reason), person=user.pk)
+    user.delete()
 
 
 def record_address(user: User) -> None:
@@ -137,16 +204,21 @@ def set_password(user: User, password: str) -> None:
         _tell(user)
 
 
-def recover(user: User, password_hash: str) -> None:
-    """A new password after proof of the mailbox; raises Overtaken if the credentials changed since the proof was made.
+def recover(user: User, password_hash: str, *, by_phone: bool = False) -> None:
+    """A new password after proof of the mailbox or the phone; raises Overtaken if the credentials changed since the proof was made.
 
-    The proof also verifies the address. Whatever an earlier squatter set up ends here (PW-18): password, sessions, refresh families.
+    The proof also verifies that address. Whatever an earlier squatter set up ends here (PW-18): password, sessions, refresh families.
     """
     with transaction.atomic():
         _replace_password(user, password_hash)
         emit(AccountRecovered(), person=user.pk)
-        mark_verified(user)
+        mark_verified(user, phone=by_phone)
         _tell(user)
+
+
+def forget_password(user: User) -> None:
+    """Nobody can sign in with the present password any more; sessions, links and refresh families end. Raises Overtaken."""
+    _replace_password(user, make_password(None))
 
 
 def disable(user: User, *, by: UUID | None = None) -> None:
@@ -197,5 +269,4 @@ def _replace_password(user: User, password_hash: str) -> None:
 
 
 def _tell(user: User) -> None:
-    if user.email and user.email_verified:
-        mail.send(to=user.email, template="password_changed")
+    mail.tell(user, template="password_changed", text=_("The password of your account at %(brand)s was changed."))

@@ -1,70 +1,54 @@
-"""A forgotten password: a link by mail, one hour, one use, which tells nobody whether there is an account.
+"""A forgotten password: a code or a link, one hour, one use, which tell nobody whether there is an account.
 
-The link's token is bound to person, address, password and credential epoch (EM-07) and is spent by changing the epoch: of any number of
-parallel uses one wins (EM-02), and every other link, session and refresh family of the person ends with it (EM-08).
+The token of the link, or that the right code gives, is bound to person, addresses, password and credential epoch (EM-07) and is spent by
+changing the epoch: of any number of parallel uses one wins (EM-02), and every other link, session and refresh family of the person ends with it (EM-08).
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.db import transaction
 
-from idp.events import emit
-from idp.events.catalogue import AccountRecoveryRequested
-from idp.kernel import clock, limits
-
-from . import mail, passwords, people
-from .authentication import find
+from . import passwords, people
 from .claims import stored
-from .emails import canonical_email
 from .models import User
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
 
-# EM-12: three mails an hour to one address, whoever asks.
-ADDRESS_LIMIT = 3
-ADDRESS_SECONDS = 3600
 LONGEST_TOKEN = 200
 
 
 class _Tokens(PasswordResetTokenGenerator):
-    key_salt = "idp.accounts.recovery"
+    def __init__(self, *, by_phone: bool) -> None:
+        super().__init__()
+        self.by_phone = by_phone
+        self.key_salt = f"idp.accounts.recovery{'.phone' if by_phone else ''}"
 
     def _make_hash_value(self, user: AbstractBaseUser, timestamp: int) -> str:
         assert isinstance(user, User)
-        return f"{user.pk}:{user.email}:{user.password}:{user.credential_epoch}:{timestamp}"
+        return f"{user.pk}:{user.email}:{user.phone}:{user.password}:{user.credential_epoch}:{timestamp}"
 
 
-_tokens = _Tokens()
+_BY_MAIL, _BY_PHONE = _Tokens(by_phone=False), _Tokens(by_phone=True)
 
 
-def request_link(email: str) -> None:
-    """Mail a link to the person with this address, or to the address that no account uses it. Nothing in the answer may differ.
+def request_link(address: str) -> None:
+    """Send a code and a link to the person with this address, or a mail that says that no account uses it. Raises ValidationError."""
+    from . import proofs
 
-    Raises ValidationError when `email` has not the form of an address.
+    proofs.begin_recovery(address)
+
+
+def token_for(user: User, *, by_phone: bool = False) -> str:
+    """A token that gives `user` a new password, once and within an hour; it knows what was proved for it, the mailbox or the phone.
+
+    It belongs into a mail, or into the browser that proved a code.
     """
-    address = canonical_email(email)
-    if not limits.hit("accounts.recovery.address", address, limit=ADDRESS_LIMIT, seconds=ADDRESS_SECONDS).allowed:
-        return
-    user = find(address)
-    expires_at = clock.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
-    with transaction.atomic():
-        if user is None or not user.is_active:
-            mail.send(to=address, template="recovery_unknown", expires_at=expires_at)
-            return
-        link = f"{settings.IDP.issuer}/password/reset?token={user.pk.hex}.{_tokens.make_token(user)}"
-        emit(AccountRecoveryRequested(), person=user.pk)
-        # EM-13: to the stored address, not to what was typed.
-        mail.send(
-            to=user.email or address, template="recovery", expires_at=expires_at, link=link, minutes=settings.PASSWORD_RESET_TIMEOUT // 60
-        )
+    return f"{user.pk.hex}.{(_BY_PHONE if by_phone else _BY_MAIL).make_token(user)}"
 
 
 def person_of(token: str) -> User | None:
@@ -74,7 +58,7 @@ def person_of(token: str) -> User | None:
         user = User.objects.filter(pk=UUID(hex=person), is_active=True).first()
     except ValueError:
         return None
-    return user if user is not None and _tokens.check_token(user, rest) else None
+    return user if user is not None and any(kind.check_token(user, rest) for kind in (_BY_MAIL, _BY_PHONE)) else None
 
 
 def complete(token: str, password: str) -> User:
@@ -82,8 +66,9 @@ def complete(token: str, password: str) -> User:
     user = person_of(token)
     if user is None:
         raise people.Overtaken
+    by_phone = _BY_PHONE.check_token(user, token.partition(".")[2])
     passwords.validate(password, context=passwords.context_words(email=user.email, names=names(user)))
-    people.recover(user, make_password(passwords.normalise(password)))
+    people.recover(user, make_password(passwords.normalise(password)), by_phone=by_phone)
     return user
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from django.urls import path
-from django.views.i18n import set_language
+
+from idp.signin import languages
 
 from . import activity, linked, passkeys, phones, profile, security, views
 
@@ -28,6 +29,6 @@ urlpatterns = [
     path("account/security/passkey", passkeys.add, name="account-add-passkey"),
     path("account/security/passkey/options", passkeys.options, name="account-passkey-options"),
     path("account/security/passkey/<int:number>", passkeys.one, name="account-passkey"),
-    path("language", set_language, name="language"),
+    path("language", languages.choose, name="language"),
     path("favicon.ico", views.favicon, name="favicon"),
 ]

@@ -93,7 +93,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountCreated(Event):
-    """An account was created; `method` says how: "signup", "federation", "command" or "staff"."""
+    """An account was created; `method` says how: "signup", "federation", "command", "import" or "staff"."""
 
     name: ClassVar[str] = "account.created"
     method: str
@@ -119,6 +119,29 @@ class AccountEmailVerified(Event):
     """The person proved that the e-mail address is theirs."""
 
     name: ClassVar[str] = "account.email_verified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPhoneVerified(Event):
+    """The person proved that the phone number is theirs."""
+
+    name: ClassVar[str] = "account.phone_verified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountTermsAccepted(Event):
+    """The person accepted the terms of use in this `version`."""
+
+    name: ClassVar[str] = "account.terms_accepted"
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountExpired(Event):
+    """An account that somebody made and never verified was removed, by age or because somebody else proved its address (`reason`)."""
+
+    name: ClassVar[str] = "account.expired"
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +238,14 @@ class SignInFailed(Event):
     reason: str
     method: str = "password"
     client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInAlarm(Event):
+    """More sign-ins failed in a minute than is usual (`failures`): from now on, for a while, everybody does some work before a guess."""
+
+    name: ClassVar[str] = "sign_in.alarm"
+    failures: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

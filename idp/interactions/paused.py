@@ -173,11 +173,14 @@ def load(request: HttpRequest) -> Interaction | None:
     interaction_id = requested_id(request)
     if not interaction_id:
         return None
+    known: Interaction | None = getattr(request, "_interaction", None)  # also for FormActionMiddleware
+    if known is not None and known.id == interaction_id:
+        return known
     try:
         interaction = find(request, interaction_id)
     except Unusable:
         return None
-    request._interaction = interaction  # type: ignore[attr-defined]  # for FormActionMiddleware
+    request._interaction = interaction  # type: ignore[attr-defined]
     return interaction
 
 

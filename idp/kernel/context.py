@@ -136,6 +136,14 @@ def parse_address(text: str) -> Address | None:
     return _parse(text) if len(text) <= LONGEST_ADDRESS else None
 
 
+def network(ip: str = "") -> str:
+    """`ip`, or the client's of this request, as limits count it: who has an IPv6 address has the 2^64 of its network."""
+    address = parse_address(ip or current().ip)
+    if address is None:
+        return "unknown"
+    return str(ip_network((int(address) >> 64 << 64, 64))) if isinstance(address, IPv6Address) else str(address)
+
+
 def is_trusted(address: Address) -> bool:
     """Is this one of `IDP_TRUSTED_PROXIES`?"""
     return _within(address, settings.IDP.trusted_proxies)

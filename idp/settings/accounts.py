@@ -30,7 +30,12 @@ ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IDP.issuer.startswith("https://") else "http"
 # Between a right password and the session, in this order.
-SIGN_IN_STAGES = ["idp.accounts.allauth.VerifyAddressStage", "idp.mfa.stage.SecondFactorStage", "idp.mfa.stage.EnrolStage"]
+SIGN_IN_STAGES = [
+    "idp.accounts.allauth.VerifyAddressStage",
+    "idp.mfa.stage.SecondFactorStage",
+    "idp.mfa.stage.EnrolStage",
+    "idp.accounts.allauth.TermsStage",
+]
 
 # What lets a person in beside the password: functions of a person that answer how many (the last way in is never taken away), and
 # functions that end all of it, for an account whose address turned out to be somebody else's.

@@ -42,7 +42,7 @@ MIDDLEWARE = [
     "idp.kernel.middleware.SecurityHeadersMiddleware",
     "idp.interactions.middleware.FormActionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "idp.signin.languages.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "idp.sessions.middleware.AuthenticationMiddleware",

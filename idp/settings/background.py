@@ -67,6 +67,8 @@ CLEANERS = [
     "idp.mfa.webauthn.ceremonies.delete_expired",
     "idp.federation.flow.delete_expired",
     "idp.mfa.trust.delete_expired",
+    "idp.accounts.people.delete_never_verified",
+    "idp.accounts.invitations.delete_expired",
 ]
 
 # Records that a command runs which may change something (kernel/commands.py): function(name of the command).

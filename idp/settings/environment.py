@@ -112,7 +112,6 @@ class Environment(BaseSettings):
     geoip_file: Path | None = Field(
         None, description="MaxMind DB file (GeoLite2 City or alike) that tells the place of an address; empty: pages show addresses only."
     )
-    signup: Literal["open", "closed"] = Field("open", description="Who may create an account.")
     google_client_id: str = Field("", description="Client id that Google gave you; set, people can sign in with Google.")
     google_client_secret: SecretStr = Field(SecretStr(""), description="Client secret that belongs to `IDP_GOOGLE_CLIENT_ID`.")
     google_issuer: str = Field(
@@ -120,6 +119,27 @@ class Environment(BaseSettings):
     )
     google_audiences: CommaSeparated = Field(
         (), description="Further client ids at Google, of mobile apps, whose ID tokens may be posted to this provider."
+    )
+    signup: Literal["open", "invitation", "closed"] = Field(
+        "open", description="Who may create an account: everybody, holders of an invitation (`manage.py invitation create`), or nobody."
+    )
+    signup_with: Literal["email", "phone", "either"] = Field(
+        "email", description="What a new account is known by. `phone` and `either` need `IDP_SMS_URL`."
+    )
+    unverified_days: int = Field(
+        7, ge=1, le=365, description="An account that somebody made and never verified is removed after so many days."
+    )
+    terms_version: str = Field(
+        "",
+        max_length=40,
+        description="Version of your terms, for example `2026-11`: people accept it when they sign up, and again after it changed. Empty = never.",
+    )
+    sign_in_page: Literal["one", "identifier_first"] = Field(
+        "one", description="Identifier and password on one page, or the identifier first and then how to sign in."
+    )
+    sign_in_methods: CommaSeparated = Field(
+        ("password", "email_code"),
+        description="Ways to sign in: `password`, `email_code` (a code by mail), `magic_link` (a link by mail), `sms_code` (a code by text message).",
     )
     staff_second_step: Literal["", "required", "optional"] = Field(
         "",
@@ -192,7 +212,14 @@ class Environment(BaseSettings):
     argon2_parallel_hashes: int = Field(2, ge=1, description="Most passwords that one process hashes at the same time.")
 
     @field_validator(
-        "agent_fields", "secret_key_fallbacks", "outbound_allow", "trusted_proxies", "sms_prefixes", "passkey_origins", mode="before"
+        "agent_fields",
+        "secret_key_fallbacks",
+        "outbound_allow",
+        "trusted_proxies",
+        "sms_prefixes",
+        "sign_in_methods",
+        "passkey_origins",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:

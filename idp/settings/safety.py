@@ -21,6 +21,7 @@ from pydantic import SecretStr, ValidationError
 from .environment import Environment
 
 WEAK_WORDS = ("changeme", "change-me", "insecure", "example", "secret", "password", "default", "kairos")
+SIGN_IN_METHODS = ("password", "email_code", "magic_link", "sms_code")
 KNOWN_ELSEWHERE = {"IDP_ENV_FILE"}
 
 
@@ -73,6 +74,7 @@ def problems(env: Environment, environ: Mapping[str, str]) -> list[str]:
     found += _sms_problems(env)
     found += _agent_problems(env)
     found += _passkey_problems(env)
+    found += _sign_in_problems(env)
     if not env.development:
         if env.staff_second_step == "optional":
             found.append("IDP_STAFF_SECOND_STEP is optional: in production the staff console always wants a second step.")
@@ -156,6 +158,15 @@ def _is_origin(text: str, *, development: bool) -> bool:
     parts = urlsplit(text)
     schemes = ("https", "http") if development else ("https",)
     return parts.scheme in schemes and bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}" and "@" not in parts.netloc
+
+
+def _sign_in_problems(env: Environment) -> list[str]:
+    found = []
+    if not env.sign_in_methods or set(env.sign_in_methods) - set(SIGN_IN_METHODS):
+        found.append(f"IDP_SIGN_IN_METHODS knows only {', '.join(SIGN_IN_METHODS)}: name at least one.")
+    if not env.sms_url.get_secret_value() and (env.signup_with != "email" or "sms_code" in env.sign_in_methods):
+        found.append("IDP_SMS_URL is missing: IDP_SIGNUP_WITH and IDP_SIGN_IN_METHODS speak of phones, so set it.")
+    return found
 
 
 def _is_network(text: str) -> bool:

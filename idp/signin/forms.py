@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from idp.accounts import passwords
+from idp.accounts import passwords, sms
+from idp.accounts.addresses import canonical_address
 from idp.accounts.emails import MAX_LENGTH, canonical_email
+from idp.accounts.phones import canonical_phone
 
 LONGEST = _("This is longer than anything we accept.")
+
+
+def takes_phones() -> bool:
+    """Whether accounts here may be known by a phone number."""
+    return bool(settings.IDP.signup_with != "email" or "sms_code" in settings.IDP.sign_in_methods)
 
 
 class PasswordField(forms.CharField):
@@ -43,8 +51,32 @@ class EmailField(forms.CharField):
         return canonical_email(super().clean(value))
 
 
-class LoginForm(forms.Form):
-    """Identifier and password on one page."""
+class PhoneField(forms.CharField):
+    """A mobile number in its canonical form."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "inputmode": "tel", "maxlength": 40})
+        super().__init__(widget=widget, error_messages={"required": _("Enter your mobile number.")}, **kwargs)
+
+    def clean(self, value: Any) -> str:
+        return canonical_phone(super().clean(value))
+
+
+class AddressField(forms.CharField):
+    """An e-mail address or, where messages can be sent, a mobile number, in its canonical form."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            max_length=MAX_LENGTH, error_messages={"required": _("Enter your email address."), "max_length": LONGEST}, **kwargs
+        )
+
+    def clean(self, value: Any) -> str:
+        text = super().clean(value)
+        return canonical_address(text) if sms.available() else canonical_email(text)
+
+
+class IdentifierForm(forms.Form):
+    """Who wants to sign in; what it is nobody checks, so that nobody learns what is an account."""
 
     login = forms.CharField(
         label=_("Email"),
@@ -52,28 +84,60 @@ class LoginForm(forms.Form):
         error_messages={"required": _("Enter your email address."), "max_length": LONGEST},
         widget=forms.TextInput(attrs={"autocomplete": "username webauthn", "inputmode": "email"}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if takes_phones():
+            self.fields["login"].label = _("Email or mobile number")
+            self.fields["login"].widget.attrs["inputmode"] = "text"
+
+
+class LoginForm(IdentifierForm):
+    """Identifier and password on one page."""
+
     password = PasswordField(label=_("Password"), autocomplete="current-password")
 
 
+class CodeRequestForm(IdentifierForm):
+    """Where a code that signs in should go."""
+
+    def clean_login(self) -> str:
+        return canonical_address(self.cleaned_data["login"])
+
+
 class SignUpForm(forms.Form):
-    """A new account."""
+    """A new account: known by an e-mail address, or by a mobile number (`by_phone`)."""
 
     email = EmailField(label=_("Email"))
+    phone = PhoneField(label=_("Mobile number"))
     password = PasswordField(label=_("Password"), autocomplete="new-password")
+    terms = forms.BooleanField(error_messages={"required": _("Accept the terms to create an account.")})
+
+    def __init__(self, *args: Any, by_phone: bool = False, terms: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.address_name = "phone" if by_phone else "email"
+        del self.fields["email" if by_phone else "phone"]
+        if not terms:
+            del self.fields["terms"]
+
+    @property
+    def address(self) -> str:
+        """The canonical address of a form that is valid."""
+        return str(self.cleaned_data[self.address_name])
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        passwords.validate(password, context=passwords.context_words(email=self.cleaned_data.get("email")))
+        passwords.validate(password, context=passwords.context_words(email=self.cleaned_data.get(self.address_name)))
         return password
 
 
 class CodeForm(forms.Form):
-    """The six digits from the mail, however they are grouped."""
+    """The six digits from the mail or message, however they are grouped."""
 
     code = forms.CharField(
         label=_("Code"),
         max_length=32,
-        error_messages={"required": _("Enter the code from the mail."), "max_length": _("The code has six digits.")},
+        error_messages={"required": _("Enter the code."), "max_length": _("The code has six digits.")},
     )
 
     def clean_code(self) -> str:
@@ -94,9 +158,14 @@ class SecondFactorForm(forms.Form):
 
 
 class EmailForm(forms.Form):
-    """Whose password was forgotten."""
+    """Whose password was forgotten. The field's name is one of those that stay (docs/pages.md)."""
 
-    email = EmailField(label=_("Email"))
+    email = AddressField(label=_("Email"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if takes_phones():
+            self.fields["email"].label = _("Email or mobile number")
 
 
 class NewPasswordForm(forms.Form):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
@@ -12,15 +13,19 @@ from django.views.decorators.http import require_http_methods, require_safe
 from idp.accounts import authentication
 from idp.accounts.allauth import sign_in
 from idp.accounts.emails import MAX_LENGTH
+from idp.accounts.models import User
 from idp.federation.upstreams import home_of, offered
 from idp.mfa.webauthn import relying_party
 
+from . import code_sign_in
 from .continuation import Continuation
-from .forms import LoginForm
+from .forms import CodeRequestForm, IdentifierForm, LoginForm
 from .pages import after, allowed_upstreams, handles_passwords, page, passkey_refusal, throttled, wait_words
 from .upstream import WAITING, leave
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from idp.accounts.authentication import Attempt
     from idp.federation.upstreams import Upstream
 
@@ -31,7 +36,7 @@ def login(request: HttpRequest) -> HttpResponseBase:
     """`/login`: what to show is the paused request's `ask`; when done, it goes on where that says."""
     continuation = Continuation(request)
     if request.method == "POST":
-        return _continue_as(request, continuation) if "continue" in request.POST else _sign_in(request, continuation)
+        return _post(request, continuation)
     if continuation.is_lost:
         return HttpResponseRedirect(continuation.url)
     interaction = continuation.interaction
@@ -79,10 +84,37 @@ def _at_home_elsewhere(request: HttpRequest, continuation: Continuation) -> Upst
     return home_of(request.POST.get("login", "")[:MAX_LENGTH], allowed_upstreams(continuation))
 
 
-def _sign_in(request: HttpRequest, continuation: Continuation) -> HttpResponseBase:
+def _post(request: HttpRequest, continuation: Continuation) -> HttpResponseBase:
+    if "continue" in request.POST:
+        return _continue_as(request, continuation)
     home = _at_home_elsewhere(request, continuation)
     if home is not None:
         return leave(request, continuation, home, login_hint=request.POST["login"].strip())
+    if request.POST.get("way") == "code" or not _takes_password():
+        return _send_code(request, continuation)
+    if "password" not in request.POST and _identifier_first():
+        return show(request, continuation, IdentifierForm(request.POST))
+    return _sign_in(request, continuation)
+
+
+def _takes_password() -> bool:
+    return "password" in settings.IDP.sign_in_methods
+
+
+def _identifier_first() -> bool:
+    return bool(settings.IDP.sign_in_page == "identifier_first")
+
+
+def _send_code(request: HttpRequest, continuation: Continuation) -> HttpResponseBase:
+    form = CodeRequestForm(request.POST)
+    if form.is_valid() and not code_sign_in.possible(form.cleaned_data["login"]):
+        form.add_error("login", _("Nothing can be sent there that signs in. Use another way, or your other address."))
+    if not form.is_valid():
+        return show(request, continuation, form)
+    return code_sign_in.begin(request, continuation, form.cleaned_data["login"])
+
+
+def _sign_in(request: HttpRequest, continuation: Continuation) -> HttpResponseBase:
     form = LoginForm(request.POST)
     if not form.is_valid():
         return show(request, continuation, form)
@@ -126,11 +158,11 @@ def empty_form(request: HttpRequest, continuation: Continuation) -> LoginForm:
 def _first_identifier(request: HttpRequest, continuation: Continuation) -> str:
     interaction = continuation.interaction
     if _again(request, continuation) and request.user.is_authenticated:
-        return request.user.email or ""
+        return _identifier(request.user)
     if interaction is None:
         return ""
     if interaction.reauthenticate and request.user.is_authenticated and "switch" not in request.GET:
-        return request.user.email or ""
+        return _identifier(request.user)
     return interaction.login_hint
 
 
@@ -139,12 +171,19 @@ def _again(request: HttpRequest, continuation: Continuation) -> bool:
     return "again" in request.GET and bool(continuation.next) and request.user.is_authenticated and "switch" not in request.GET
 
 
-def show(request: HttpRequest, continuation: Continuation, form: LoginForm, *, passkey: str = "", status: int = 200) -> HttpResponseBase:
+def show(
+    request: HttpRequest, continuation: Continuation, form: IdentifierForm, *, passkey: str = "", status: int = 200
+) -> HttpResponseBase:
     """The page; `passkey` is why one was refused (`idp.mfa.webauthn.refused.Why`)."""
-    interaction = continuation.interaction
-    again = interaction is not None and interaction.reauthenticate and request.user.is_authenticated and "switch" not in request.GET
+    user, interaction = request.user, continuation.interaction
+    again = interaction is not None and interaction.reauthenticate and user.is_authenticated and "switch" not in request.GET
     again = again or _again(request, continuation)
-    again = again and request.user.is_authenticated and form["login"].value() == request.user.email
+    again = again and isinstance(user, User) and form["login"].value() == _identifier(user)
+    # What somebody has is asked of nobody who is not signed in as them.
+    has_password = not (again and isinstance(user, User)) or user.has_usable_password()
+    known = bool(form["login"].value()) and not form.errors.get("login")
+    form = _with_password(form, known=known)
+    second_page = _identifier_first() and known and (request.method == "POST" or again)
     return page(
         request,
         "login",
@@ -155,6 +194,28 @@ def show(request: HttpRequest, continuation: Continuation, form: LoginForm, *, p
         passkey_refusal=passkey_refusal(passkey),
         passkey_unknown=passkey == "unknown_passkey",
         passkey_rp_id=relying_party.rp_id(),
-        takes_password=not (again and request.user.is_authenticated) or request.user.has_usable_password(),
+        takes_password=has_password and _takes_password(),
+        asks_password=has_password and _takes_password() and (second_page or not _identifier_first()),
+        identifier_fixed=again or second_page,
+        sends_codes=code_sign_in.offered(),
         status=status,
     )
+
+
+def _with_password(form: IdentifierForm, *, known: bool) -> LoginForm:
+    """The same with a field for the password: the second of two pages, or one page that keeps what was wrong with the identifier."""
+    if isinstance(form, LoginForm):
+        return form
+    if known:
+        return LoginForm(initial={"login": form["login"].value()})
+    whole = LoginForm(form.data) if form.is_bound else LoginForm()
+    if form.is_bound:
+        whole.errors.clear()  # what it would say about the password: nobody asked
+        for name, errors in form.errors.as_data().items():
+            for error in errors:
+                whole.add_error(name, error)
+    return whole
+
+
+def _identifier(user: User | AnonymousUser) -> str:
+    return (user.email or user.phone or "") if isinstance(user, User) else ""

@@ -113,5 +113,6 @@ def after(text: str) -> str:
         "reset": _("Your password is changed. Sign in with the new one."),
         "second_step_removed": _("Your second step is removed. Sign in, then set up a new one."),
         "verified": _("Your address is verified."),
+        "stale": _("This page was out of date. Nothing was sent; try again."),
         "registered": _("There is already an account with this address. Sign in, or reset the password."),
     }.get(text, "")

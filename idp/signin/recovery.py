@@ -1,4 +1,4 @@
-"""A forgotten password: ask for the link, open it, choose a new password."""
+"""A forgotten password: ask for a code and a link, enter the one or open the other, choose a new password."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import re
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
-from idp.accounts import people, recovery
+from idp.accounts import people, proofs, recovery
+from idp.accounts.addresses import is_phone
 from idp.accounts.authentication import ip_key
 from idp.accounts.destinations import is_local_path
 from idp.kernel import limits
 
+from . import codes
 from .continuation import Continuation
-from .forms import EmailForm, NewPasswordForm
+from .forms import CodeForm, EmailForm, NewPasswordForm, takes_phones
 from .pages import handles_passwords, page
 
 IP_LIMIT = 60
@@ -30,23 +32,43 @@ def forgot(request: HttpRequest) -> HttpResponseBase:
     continuation = Continuation(request)
     if request.method != "POST":
         hint = continuation.interaction.login_hint if continuation.interaction is not None else ""
-        return page(request, "password_forgot", continuation=continuation, form=EmailForm(initial={"email": hint}))
+        return page(request, "password_forgot", continuation=continuation, form=EmailForm(initial={"email": hint}), forgot_type=_type())
     form = EmailForm(request.POST)
     if not form.is_valid():
-        return page(request, "password_forgot", continuation=continuation, form=form)
-    # EM-12: beyond the limit of the network the answer is still the same; only no mail leaves.
+        return page(request, "password_forgot", continuation=continuation, form=form, forgot_type=_type())
+    # EM-12: beyond the limit of the network the answer is still the same for everybody; only nothing leaves.
     if limits.hit("signin.recovery.ip", ip_key(), limit=IP_LIMIT, seconds=IP_SECONDS).allowed:
-        recovery.request_link(form.cleaned_data["email"])
+        codes.wait_for(request, codes.RECOVERY, proofs.begin_recovery(form.cleaned_data["email"]), continuation)
         if continuation.fields:
             # The link opens in a new tab; the app that waits is found again through this browser's session.
             request.session[BACK_KEY] = continuation.along("/login")
     return HttpResponseRedirect(continuation.along("/password/forgot/sent"))
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def sent(request: HttpRequest) -> HttpResponseBase:
-    """`/password/forgot/sent`: what to do now, for everybody alike."""
-    return page(request, "password_sent", continuation=Continuation(request))
+    """`/password/forgot/sent`: what to do now, for everybody alike; takes the code in the browser that asked for it."""
+    continuation = Continuation(request)
+    _data, proof = codes.pending(request, codes.RECOVERY)
+    if proof is None:
+        return page(request, "password_sent", continuation=continuation)
+    if request.method != "POST":
+        return codes.show(request, codes.RECOVERY, continuation, proof, CodeForm())
+    form = CodeForm(request.POST)
+    if not form.is_valid():
+        return codes.show(request, codes.RECOVERY, continuation, proof, form)
+    verdict = proofs.confirm(proof.pk, form.cleaned_data["code"], request=request)
+    if verdict.user is None:
+        form.add_error("code", codes.refusal(verdict))
+        return codes.show(request, codes.RECOVERY, continuation, proof, form, locked=verdict.retry_after)
+    del request.session[codes.RECOVERY.key]
+    return _keep(HttpResponseRedirect("/password/reset"), recovery.token_for(verdict.user, by_phone=is_phone(proof.address)))
+
+
+@require_POST
+def resend(request: HttpRequest) -> HttpResponseBase:
+    """`/password/forgot/sent/resend`: a new code, when it is time."""
+    return codes.resend(request, codes.RECOVERY, "password_sent")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -82,6 +104,10 @@ def reset(request: HttpRequest) -> HttpResponseBase:
     response = HttpResponseRedirect(f"{target}{'&' if '?' in target else '?'}done=reset")
     response.delete_cookie(cookie_name(), samesite="Lax")
     return response
+
+
+def _type() -> str:
+    return "text" if takes_phones() else "email"
 
 
 def cookie_name() -> str:

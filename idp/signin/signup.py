@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from idp.accounts import proofs
-from idp.accounts.allauth import PROOF_KEY, sign_in
+from idp.accounts import addresses, invitations, proofs
+from idp.accounts.allauth import sign_in
 from idp.accounts.authentication import ip_key
 from idp.accounts.destinations import is_local_path
 from idp.accounts.emails import MAX_LENGTH
-from idp.accounts.models import AddressProof
+from idp.accounts.proofs import Purpose
 from idp.federation.upstreams import home_of
-from idp.kernel import clock, limits
+from idp.kernel import limits
 
-from .continuation import Continuation, fields_of
+from . import codes
+from .continuation import Continuation
 from .forms import CodeForm, SignUpForm
-from .pages import allowed_upstreams, handles_passwords, page, throttled, wait_words
+from .pages import allowed_upstreams, handles_passwords, page, throttled
 from .upstream import WAITING, leave
 
-IP_LIMIT = 60  # sign-ups, and as many further codes, from one address in five minutes
-IP_SECONDS = 300
+if TYPE_CHECKING:
+    from idp.accounts.models import Invitation
+
+INVITATION_KEY = "invitation"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,116 +37,115 @@ IP_SECONDS = 300
 def signup(request: HttpRequest) -> HttpResponseBase:
     """`/signup`: the answer is the same whether the address is free or taken (PW-02)."""
     continuation = Continuation(request)
-    if settings.IDP.signup != "open":
-        return page(request, "signup_closed", continuation=continuation, status=403)
+    token = request.GET.get("invitation")
+    if token is not None and request.method != "POST":
+        return _keep_invitation(request, continuation, token)
+    invitation = _invitation(request)
+    if settings.IDP.signup == "closed" or (settings.IDP.signup == "invitation" and invitation is None):
+        return page(request, "signup_closed", continuation=continuation, by_invitation=settings.IDP.signup == "invitation", status=403)
+    by_phone = _by_phone(request, invitation)
     if request.method != "POST":
         if continuation.is_lost or (request.user.is_authenticated and continuation.interaction is None):
             return HttpResponseRedirect(continuation.url)
         hint = continuation.interaction.login_hint if continuation.interaction is not None else ""
-        return page(request, "signup", continuation=continuation, form=SignUpForm(initial={"email": hint}))
+        address = invitation.address if invitation is not None and invitation.address else hint
+        return _show(request, continuation, _form(by_phone, initial={"phone" if by_phone else "email": address}), by_phone)
     home = home_of(request.POST.get("email", "")[:MAX_LENGTH], allowed_upstreams(continuation)) if WAITING not in request.session else None
     if home is not None:
         return leave(request, continuation, home, login_hint=request.POST["email"].strip())
-    form = SignUpForm(request.POST)
+    form = _form(by_phone, request.POST)
+    if form.is_valid() and invitation is not None and invitation.address not in ("", form.address):
+        form.add_error(form.address_name, _("Your invitation is for another address. Use the one to which it was sent."))
     if not form.is_valid():
-        return page(request, "signup", continuation=continuation, form=form)
-    verdict = limits.hit("signin.signup.ip", ip_key(), limit=IP_LIMIT, seconds=IP_SECONDS)
+        return _show(request, continuation, form, by_phone)
+    verdict = limits.hit("signin.signup.ip", ip_key(), limit=codes.IP_LIMIT, seconds=codes.IP_SECONDS)
     if not verdict.allowed:
         return throttled(request, continuation=continuation, retry_after=verdict.retry_after)
-    proof = proofs.begin_sign_up(email=form.cleaned_data["email"], password=form.cleaned_data["password"])
-    request.session[PROOF_KEY] = {"id": str(proof.pk), "continue": continuation.url, "client": continuation.client_id}
-    return HttpResponseRedirect(continuation.along("/signup/verify"))
+    proof = proofs.begin_sign_up(
+        form.address,
+        password=form.cleaned_data["password"],
+        terms_version=settings.IDP.terms_version,
+        invitation=invitation.pk if invitation is not None else None,
+    )
+    codes.wait_for(request, codes.SIGN_UP, proof, continuation)
+    return HttpResponseRedirect(continuation.along(codes.SIGN_UP.path))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def verify(request: HttpRequest) -> HttpResponseBase:
     """`/signup/verify`: takes the code. The link in the mail only fills it in; nothing happens by GET (EM-01)."""
     continuation = Continuation(request)
-    pending, proof = _pending(request)
+    data, proof = codes.pending(request, codes.SIGN_UP)
     if proof is None:
         if request.user.is_authenticated:
             return HttpResponseRedirect(continuation.url)
         return page(request, "verify_gone", continuation=continuation, status=400)
     if request.method != "POST":
-        code = _digits(request.GET.get("code", ""))
-        carried = fields_of(pending.get("continue", ""))
-        if carried and not continuation.fields:
-            # The link in the mail does not know which app waits; this browser does.
-            return HttpResponseRedirect("/signup/verify?" + urlencode([*carried, *([("code", code)] if code else [])]))
-        return _show(request, continuation, proof, CodeForm(initial={"code": code}))
+        if (first := codes.first_look(request, codes.SIGN_UP, continuation, data)) is not None:
+            return first
+        return codes.show(
+            request, codes.SIGN_UP, continuation, proof, CodeForm(initial={"code": codes.digits(request.GET.get("code", ""))})
+        )
     form = CodeForm(request.POST)
     if not form.is_valid():
-        return _show(request, continuation, proof, form)
+        return codes.show(request, codes.SIGN_UP, continuation, proof, form)
     verdict = proofs.confirm(proof.pk, form.cleaned_data["code"])
     if verdict.user is not None:
-        del request.session[PROOF_KEY]
-        target = continuation.url if continuation.fields else pending.get("continue")
+        del request.session[codes.SIGN_UP.key]
+        request.session.pop(INVITATION_KEY, None)
+        target = continuation.url if continuation.fields else data.get("continue")
         with transaction.atomic():
             return sign_in(
                 request,
                 verdict.user,
                 continue_to=target if is_local_path(target) else settings.LOGIN_REDIRECT_URL,
-                client_id=continuation.client_id or pending.get("client"),
-                signup=proof.purpose == AddressProof.Purpose.SIGN_UP,
+                client_id=continuation.client_id or data.get("client"),
+                signup=proof.purpose == Purpose.SIGN_UP,
             )
     if verdict.refusal == "taken":
-        # Only who read the mail comes here: in another window the same sign-up was finished first.
-        del request.session[PROOF_KEY]
+        # Only who read the mail comes here: in another window the same sign-up was finished first, or the same invitation used.
+        del request.session[codes.SIGN_UP.key]
         return HttpResponseRedirect(continuation.along("/login", done="registered"))
-    form.add_error("code", _refusal(verdict))
-    return _show(request, continuation, proof, form)
+    form.add_error("code", codes.refusal(verdict))
+    return codes.show(request, codes.SIGN_UP, continuation, proof, form)
 
 
 @require_POST
 def resend(request: HttpRequest) -> HttpResponseBase:
     """`/signup/verify/resend`: a new code, when it is time."""
-    continuation = Continuation(request)
-    _pending_data, proof = _pending(request)
-    if proof is None:
-        return page(request, "verify_gone", continuation=continuation, status=400)
-    verdict = limits.hit("signin.resend.ip", ip_key(), limit=IP_LIMIT, seconds=IP_SECONDS)
-    if not verdict.allowed:
-        return throttled(request, continuation=continuation, retry_after=verdict.retry_after)
-    if not proofs.resend(proof):
-        return _show(request, continuation, proof, CodeForm(), early=True)
-    return HttpResponseRedirect(continuation.along("/signup/verify", sent="1"))
+    return codes.resend(request, codes.SIGN_UP, "verify_gone")
 
 
-def _pending(request: HttpRequest) -> tuple[dict[str, Any], AddressProof | None]:
-    data = request.session.get(PROOF_KEY)
-    if not isinstance(data, dict):
-        return {}, None
-    return data, proofs.find_open(UUID(data["id"]))
+def _form(by_phone: bool, *args: object, **kwargs: object) -> SignUpForm:
+    return SignUpForm(*args, by_phone=by_phone, terms=bool(settings.IDP.terms_version), **kwargs)
 
 
-def _show(
-    request: HttpRequest, continuation: Continuation, proof: AddressProof, form: CodeForm, *, early: bool = False
-) -> HttpResponseBase:
-    due = proofs.resend_after(proof)
-    wait = math.ceil((due - clock.now()).total_seconds()) if due is not None else 0
+def _show(request: HttpRequest, continuation: Continuation, form: SignUpForm, by_phone: bool) -> HttpResponseBase:
+    other = ""
+    if settings.IDP.signup_with == "either":
+        other = continuation.along("/signup", **{"with": "email" if by_phone else "phone"})
     return page(
-        request,
-        "verify",
-        continuation=continuation,
-        form=form,
-        email=proof.email,
-        minutes=proofs.LIFE.seconds // 60,
-        can_resend=due is not None,
-        resend_in=wait_words(wait) if wait > 0 else "",
-        early=early,
-        sent=request.GET.get("sent") == "1" and not form.is_bound,
-        status=429 if early else 200,
+        request, "signup", continuation=continuation, form=form, address=form[form.address_name], by_phone=by_phone, other_url=other
     )
 
 
-def _refusal(verdict: proofs.Verdict) -> str:
-    if verdict.refusal == "spent":
-        return _("This code does not work any more. Ask for a new one.")
-    text = ngettext(
-        "This code is not right. %(count)d try is left.", "This code is not right. %(count)d tries are left.", verdict.tries_left
-    )
-    return text % {"count": verdict.tries_left}
+def _by_phone(request: HttpRequest, invitation: Invitation | None) -> bool:
+    if invitation is not None and invitation.address:
+        return addresses.is_phone(invitation.address)
+    if settings.IDP.signup_with == "either":
+        return (request.POST.get("with") or request.GET.get("with")) == "phone"
+    return bool(settings.IDP.signup_with == "phone")
 
 
-def _digits(text: str) -> str:
-    return text if len(text) == 6 and text.isascii() and text.isdigit() else ""
+def _keep_invitation(request: HttpRequest, continuation: Continuation, token: str) -> HttpResponseBase:
+    # Out of the address bar at the first hit (EM-16); only a good one makes a session, or anybody could fill the table.
+    invitation = invitations.find(token)
+    if invitation is None:
+        return page(request, "signup_closed", continuation=continuation, by_invitation=True, status=403)
+    request.session[INVITATION_KEY] = str(invitation.pk)
+    return HttpResponseRedirect(continuation.along("/signup"))
+
+
+def _invitation(request: HttpRequest) -> Invitation | None:
+    held = request.session.get(INVITATION_KEY)
+    return invitations.get(UUID(held)) if held else None

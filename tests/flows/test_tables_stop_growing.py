@@ -42,7 +42,7 @@ def makers(user: User, client: Client) -> dict[type[models.Model], Make]:
         TokenFamily: lambda left: TokenFamily(scope="openid", expires_at=now + left, **tokens),
         RevokedToken: lambda left: RevokedToken(jti=words(), expires_at=now + left),
         RefusedRequest: lambda left: RefusedRequest(reference=words(12), code="x", endpoint="token", at=now + left),
-        AddressProof: lambda left: AddressProof(purpose="sign_in", email="ada@example.org", code=b"c", expires_at=now + left),
+        AddressProof: lambda left: AddressProof(purpose="sign_in", address="ada@example.org", code=b"c", expires_at=now + left),
         GuessCounter: lambda left: GuessCounter(key=secrets.token_bytes(32), failures=1, last_at=now + left),
         Limit: lambda left: Limit(key=secrets.token_bytes(32), count=1, ends_at=int((now + left).timestamp() * 1000)),
         Delivery: lambda left: Delivery(receiver="mail", payload="", state=Delivery.State.DONE, done_at=now + left),

@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from idp.accounts import people
 from tests.support.factories import PASSWORD, make_person
 from tests.support.mailbox import mails
+from tests.support.messages import messages
 
 pytestmark = pytest.mark.django_db
 WRONG = "certainly not the password"
@@ -94,9 +95,55 @@ def test_asking_for_a_new_password_answers_alike(people_of_all_kinds):
     assert "token=" not in mails("unknown@example.org")[0].text
 
 
+def test_a_code_to_sign_in_answers_alike_until_and_after_the_lock(people_of_all_kinds):
+    """PW-01 and PW-10, for codes: asking, guessing, being told to wait and asking again."""
+    answers = set()
+    with time_machine.travel(datetime.now(UTC), tick=False):
+        for email in people_of_all_kinds:
+            browser = Client()
+            seen = [answer(browser.post("/login", {"login": email, "way": "code"})), answer(browser.get("/login/code"))]
+            seen += [answer(browser.post("/login/code", {"code": "000000"})) for _ in range(4)]
+            seen += [answer(browser.post("/login/code/resend"))]
+            browser.post("/login", {"login": email, "way": "code"})
+            seen += [answer(browser.post("/login/code", {"code": "000000"})) for _ in range(3)]
+            answers.add(str(seen))
+    assert len(answers) == 1
+    assert "Too many wrong codes" in next(iter(answers))
+    assert [len(mails(email)) for email in people_of_all_kinds] == [2] * 5
+
+
+def test_a_code_to_sign_in_costs_the_same_statements(people_of_all_kinds):
+    seen = set()
+    for email in ("known@example.org", "unknown@example.org", "disabled@example.org"):
+        browser = Client()
+        with CaptureQueriesContext(connection) as queries:
+            browser.post("/login", {"login": email, "way": "code"})
+            browser.post("/login/code", {"code": "000000"})
+        seen.add(tuple(re.sub(r"\"s\d+_x\d+\"", "", " ".join(query["sql"].split()[:3])) for query in queries))
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("path", ["/login", "/password/forgot"])
+def test_a_number_answers_alike_whether_somebody_has_it(settings, path):
+    """PW-01 and PW-03, for phones: by text and by statements; a stranger's number gets no message."""
+    settings.IDP = settings.IDP.model_copy(update={"sign_in_methods": ("password", "sms_code")})
+    people.create(phone="+4915123456789", password=PASSWORD, method="command", verified=True)
+    answers, statements = set(), set()
+    for number in ("+4915123456789", "+4915123456780"):
+        browser = Client()
+        with CaptureQueriesContext(connection) as queries:
+            first = answer(browser.post(path, {"login": number, "email": number, "way": "code"}))
+        page = answer(browser.get(first[2]["Location"]))
+        answers.add(re.sub(r"\+[\d ]+", "NUMBER", str((first, page))))
+        statements.add(sum(query["sql"].startswith(("INSERT INTO kernel_limit", 'INSERT INTO "events_delivery')) for query in queries))
+    assert len(answers) == 1
+    assert len(statements) == 1
+    assert [message.to for message in messages()] == ["+4915123456789"]
+
+
 if os.environ.get("KAIROS_TEST_TIMING"):  # wall-clock time means something on a quiet machine only
 
-    @pytest.mark.parametrize("path", ["/login", "/signup", "/password/forgot"])
+    @pytest.mark.parametrize("path", ["/login", "/login?code", "/signup", "/password/forgot"])
     def test_time_tells_nothing(people_of_all_kinds, path):
         """Medians of interleaved requests, with limits out of the way, may differ by a tenth at most."""
         from idp.accounts.models import GuessCounter
@@ -108,7 +155,7 @@ if os.environ.get("KAIROS_TEST_TIMING"):  # wall-clock time means something on a
                 connection.cursor().execute("DELETE FROM kernel_limit")
                 browser = Client()
                 begin = time.perf_counter()
-                browser.post(path, {"login": email, "email": email, "password": "a long enough pass phrase"})
+                browser.post(path, {"login": email, "email": email, "password": "a long enough pass phrase", "way": path.partition("?")[2]})
                 taken.append(time.perf_counter() - begin)
         known, unknown = (statistics.median(taken) for taken in times.values())
         assert abs(known - unknown) < 0.1 * max(known, unknown) + 0.001

@@ -207,7 +207,7 @@ def test_limits_of_the_network_answer_alike_for_recovery(person):
 
 @pytest.mark.django_db
 def test_too_many_sign_ups_from_one_network_are_told_to_wait(person, monkeypatch):
-    monkeypatch.setattr("idp.signin.signup.IP_LIMIT", 2)
+    monkeypatch.setattr("idp.signin.codes.IP_LIMIT", 2)
     form = {"email": "a@example.org", "password": "a long enough pass phrase"}
     assert [Client().post("/signup", form).status_code for _ in range(3)] == [302, 302, 429]
     page = Client().post("/signup", form)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from idp.kernel import limits
+from idp.kernel import context, limits
 from idp.oidc.clients import cache
 from idp.oidc.clients.policy import ClientPolicy, secret_digest
 from idp.oidc.protocol import refusals
@@ -92,7 +92,7 @@ _blocked: dict[str, float] = {}
 
 
 def _guesser(request: BackChannelRequest, presented: Presented) -> str:
-    return f"{presented.client_id[:255]}|{request.ip}"
+    return f"{presented.client_id[:255]}|{context.network(request.ip)}"
 
 
 def _refuse_blocked(request: BackChannelRequest, presented: Presented) -> None:

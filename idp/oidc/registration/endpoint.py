@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from idp.kernel import limits
+from idp.kernel import context, limits
 from idp.kernel.clock import now
 from idp.kernel.ids import digest, secret_token
 from idp.oidc.border.http import NO_STORE, HttpIn, HttpOut, json_answer
@@ -98,7 +98,7 @@ def _may_register(request: HttpIn) -> None:
                 refusals.INITIAL_ACCESS_TOKEN_INVALID, headers={"WWW-Authenticate": 'Bearer realm="register", error="invalid_token"'}
             )
         return
-    verdict = limits.hit("register", request.ip, limit=idp.registration_per_hour, seconds=3600)
+    verdict = limits.hit("register", context.network(request.ip), limit=idp.registration_per_hour, seconds=3600)
     if not verdict.allowed:
         raise OAuthError(refusals.REGISTRATION_THROTTLED, headers={"Retry-After": str(verdict.retry_after)})
 

@@ -1,0 +1,52 @@
+"""The terms of use, where they changed since the person accepted them: asked between the sign-in and the session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.views.decorators.http import require_http_methods
+
+from idp.accounts import allauth as seam
+from idp.accounts import gate, people
+from idp.accounts.models import User
+
+from .continuation import Continuation, fields_of
+from .pages import page
+
+if TYPE_CHECKING:
+    from idp.accounts.allauth import Stage
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def accept(request: HttpRequest) -> HttpResponseBase:
+    """`/login/terms`: accept, or leave; only where a sign-in waits for it."""
+    continuation = Continuation(request)
+    stage = _waiting(request)
+    if stage is None:
+        return HttpResponseRedirect(continuation.url if request.user.is_authenticated else continuation.along("/login"))
+    if request.method != "POST":
+        carried = fields_of(stage.login.redirect_url or "")
+        if carried and not continuation.fields:
+            return HttpResponseRedirect(f"{request.path}?{urlencode(carried)}")
+        return page(request, "terms", continuation=continuation, terms_version=settings.IDP.terms_version)
+    if "leave" in request.POST:
+        seam.abandon(request)
+        return HttpResponseRedirect(continuation.along("/login", switch="1"))
+    with transaction.atomic():
+        people.accept_terms(stage.login.user, settings.IDP.terms_version)
+        return seam.go_on(request, stage, continue_to=continuation.url if continuation.fields else None, client_id=continuation.client_id)
+
+
+def _waiting(request: HttpRequest) -> Stage | None:
+    stage = seam.pending(request, seam.TermsStage.key)
+    if stage is None:
+        return None
+    user = stage.login.user
+    if not isinstance(user, User) or gate.refusal(user, epoch=stage.state.get("epoch", -1)) is not None:
+        seam.abandon(request)
+        return None
+    return stage
