@@ -142,8 +142,8 @@ def test_who_has_an_account_already_signs_in_instead(client, app, person):
 def test_where_sign_up_is_closed_one_can_still_sign_in(client, app, person, settings):
     settings.IDP = settings.IDP.model_copy(update={"signup": "closed"})
     page = arrive(client, client.get(ask(client, app, prompt="create")))
-    assert page.status_code == 403
-    assert "switch=1" in page.content.decode()
+    assert page.status_code == 200
+    assert 'id="login-submit"' in page.content.decode()
 
 
 def test_an_unproved_address_comes_back_to_the_app(client, app):
@@ -211,7 +211,9 @@ def test_what_signing_in_costs(client, app, person):
     form = {"login": "ada@example.org", "password": PASSWORD, **carried(url)}
     with CaptureQueriesContext(connection) as queries:
         client.post("/login", form)
-    statements = [query["sql"] for query in queries if not query["sql"].startswith(("BEGIN", "SAVEPOINT", "RELEASE"))]
+    # The generations of caches are asked for once a second, by whichever request comes first.
+    free = ("BEGIN", "SAVEPOINT", "RELEASE", "SELECT name, number FROM kernel_generation")
+    statements = [query["sql"] for query in queries if not query["sql"].startswith(free)]
     left = [sql for sql in statements if sql.startswith("INSERT") and "guesscounter" not in sql]
     assert len(left) == 2, left
     assert not [sql for sql in statements if sql.startswith("UPDATE")], statements

@@ -58,7 +58,7 @@ class TestByPhone:
         assert client.get("/account/password").status_code == 200
         assert client.get("/account").status_code == 200
         names = list(EventRecord.objects.order_by("id").values_list("name", flat=True))
-        assert names == ["account.created", "account.phone_verified", "sign_in.succeeded"]
+        assert names == ["account.created", "account.phone_verified", "account.verified", "sign_in.succeeded"]
 
     def test_a_number_that_is_taken_looks_alike_and_its_owner_is_told(self, client):
         """PW-02, for phones."""
