@@ -19,7 +19,6 @@ OWNERS = {
     "kombu": ["idp.operations.*"],
     "redis": ["idp.kernel.redis", "idp.operations.*"],
     "psycopg": ["idp.kernel.postgresql.*"],
-    "psycopg_pool": [],
     "httpx": ["idp.kernel.outbound.*", "idp.playground.*"],
     "httpcore": ["idp.kernel.outbound.*"],
     "jsonschema": ["idp.accounts.attributes", "idp.accounts.claims"],
