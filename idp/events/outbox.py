@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 from idp.events.identifiers import ordered
 from idp.events.models import Delivery
-from idp.kernel import clock, sealing
+from idp.kernel import clock, context, sealing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,8 +68,10 @@ class _Waker:
         self._idle.set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._request = context.NOBODY
 
     def wake(self) -> None:
+        self._request = context.current()  # of several that become one, the last: its id goes along, for the log
         self._idle.clear()
         self._asked.set()
         # A thread does not survive fork(): is_alive() is False in the child, which starts its own.
@@ -87,11 +89,14 @@ class _Waker:
         while True:
             self._asked.wait()
             self._asked.clear()
+            entered = context.enter(self._request)
             try:
                 publish_wake_up()
             except Exception as error:  # noqa: BLE001 (whatever the broker and its client raise; the row is safe)
                 # The type only: a connection error may spell the broker's address with its credential.
                 log.warning("outbox: wake-up not published (%s); the sweep will find the row", type(error).__name__)
+            finally:
+                context.leave(entered)
             if not self._asked.is_set():
                 self._idle.set()
 

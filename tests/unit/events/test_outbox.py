@@ -13,7 +13,7 @@ from django.db import transaction
 
 from idp.events import outbox
 from idp.events.models import Delivery
-from idp.kernel import clock, sealing
+from idp.kernel import clock, context, sealing
 
 MAIL = {"to": "ada@example.org", "subject": "Your code", "text": "canary-918273"}
 
@@ -23,6 +23,7 @@ class Broker:
 
     def __init__(self) -> None:
         self.published = 0
+        self.request_id = ""
         self.error: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
@@ -32,6 +33,7 @@ class Broker:
         if self.error:
             raise self.error
         self.published += 1
+        self.request_id = context.current().request_id
 
 
 @pytest.fixture
@@ -119,3 +121,14 @@ def test_the_same_message_is_taken_once() -> None:
 def test_a_mistake_of_the_caller_is_an_error_at_once(receiver: str, payload: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         outbox.enqueue(receiver=receiver, payload=payload)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_wake_up_is_the_request_s(broker: Broker) -> None:
+    entered = context.enter(context.RequestContext(request_id="request-0001"))
+    try:
+        outbox.enqueue(receiver="mail", payload=MAIL)
+    finally:
+        context.leave(entered)
+    assert outbox._waker.flush(5)
+    assert broker.request_id == "request-0001"
