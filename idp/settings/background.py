@@ -54,6 +54,7 @@ CLEANERS = [
     "idp.sessions.delete_expired",
     "idp.oidc.issuance.codes.delete_expired",
     "idp.oidc.issuance.families.delete_expired",
+    "idp.oidc.issuance.families.delete_idle",
     "idp.oidc.revocation.denied.delete_expired",
     "idp.oidc.client_auth.assertion.delete_expired",
     "idp.oidc.client_sessions.participants.delete_expired",

@@ -18,6 +18,7 @@ from idp.kernel import clock
 from idp.kernel.models import Limit
 from idp.notifications import cleaning
 from idp.oidc.clients import registry
+from idp.oidc.issuance import families
 from idp.oidc.models import AuthorizationCode, Client, RefusedRequest, RevokedToken, TokenFamily
 from idp.sessions.models import BrowserSession
 from tests.support.factories import make_person
@@ -60,3 +61,31 @@ def test_old_rows_leave_in_batches_and_living_ones_stay(settings: Any) -> None:
     assert most == cleaning.BATCH, "a batch is bounded: it must not hold locks for long"
     cleaning.clean_up()
     assert {model.__name__: model._default_manager.count() for model in made} == {model.__name__: 1 for model in made}
+
+
+@pytest.mark.django_db
+def test_families_that_nobody_uses_leave_before_their_absolute_end(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(families, "WINDOW", 3)
+    monkeypatch.setattr(families, "_looked_up_to", families._START)
+    client, _ = registry.create({"client_name": "App", "redirect_uris": ["https://app.example/back"]})
+    person, now = make_person(), clock.now()
+    offline, session = (timedelta(seconds=s) for s in (settings.IDP.refresh_token_idle_seconds, settings.IDP.session_idle_seconds))
+    day = timedelta(days=1)
+
+    def family(unused: timedelta, *, offline: bool, digest: bytes | None = b"d" * 32) -> TokenFamily:
+        return TokenFamily.objects.create(
+            client=client, user=person, scope="openid", auth_time=now, acr="0", sid="s", epoch=0, offline=offline,
+            current_digest=digest, last_used_at=now - unused, expires_at=now + timedelta(days=100),
+        )  # fmt: skip
+
+    kept = [
+        family(offline, offline=True),
+        family(session + day * 2, offline=True),
+        family(session, offline=False),
+        family(session + day * 2, offline=False, digest=None),
+    ]
+    for _ in range(5):
+        family(offline + day * 2, offline=True)
+        family(session + day * 2, offline=False)
+    assert sum(families.delete_idle() for _ in range(8)) == 10
+    assert set(TokenFamily.objects.values_list("pk", flat=True)) == {one.pk for one in kept}

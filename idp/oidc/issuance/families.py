@@ -59,10 +59,13 @@ class Family:
 
     def refreshable(self, now: datetime) -> bool:
         """Alive and used often enough."""
-        idle = settings.IDP.refresh_token_idle_seconds
-        if not self.offline:
-            idle = min(idle, settings.IDP.session_idle_seconds)
-        return self.alive(now) and self.last_used_at > now - timedelta(seconds=idle)
+        return self.alive(now) and self.last_used_at > now - _idle(offline=self.offline)
+
+
+def _idle(*, offline: bool) -> timedelta:
+    """For how long it may stay unused: without offline_access no longer than the session may."""
+    seconds = settings.IDP.refresh_token_idle_seconds
+    return timedelta(seconds=seconds if offline else min(seconds, settings.IDP.session_idle_seconds))
 
 
 _COLUMNS = (
@@ -232,4 +235,27 @@ def delete_expired(limit: int = 500) -> int:
             [edge, limit],
         )
         for column in ("expires_at", "revoked_at")
+    )
+
+
+WINDOW = 500
+_START = UUID(int=0)
+_looked_up_to = _START
+
+
+def delete_idle() -> int:
+    """Remove families that nobody has used for a day longer than they may stay unused; returns how many.
+
+    Each call looks at the next `WINDOW` rows by id, round and round: an index on `last_used_at` would make every rotation dearer.
+    """
+    global _looked_up_to
+    from idp.kernel.clock import now
+
+    begin, edge = _looked_up_to, now() - timedelta(days=1)
+    last = db.row("SELECT id FROM oidc_token_family WHERE id > %s ORDER BY id LIMIT 1 OFFSET %s", [begin, WINDOW - 1])
+    _looked_up_to = _START if last is None else db.as_uuid(last[0])
+    return db.change(
+        "DELETE FROM oidc_token_family WHERE id IN (SELECT id FROM oidc_token_family WHERE id > %s ORDER BY id LIMIT %s)"
+        " AND current_digest IS NOT NULL AND last_used_at < CASE WHEN offline THEN %s ELSE %s END",
+        [begin, WINDOW, edge - _idle(offline=True), edge - _idle(offline=False)],
     )
