@@ -8,7 +8,7 @@ PY = .venv/bin/python
 SUITE = https://suite.test:8443
 PLAN = basic
 
-.PHONY: help run env test test-quick lint types architecture format check bench bench-peers conformance lock docs clean
+.PHONY: help run env test test-quick lint types architecture format check bench bench-peers conformance lock docs translations clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -59,6 +59,10 @@ conformance: ## drive a running OpenID conformance suite: make conformance SUITE
 
 lock: ## recompile requirements/*.txt from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	@bin/lock $(UPGRADE)
+
+translations: ## bring new texts into idp/locale/*/LC_MESSAGES/django.po and compile them; says what is left to translate
+	@bin/setup dev
+	@$(PY) -m tests.support.translations
 
 docs: ## regenerate the generated pages of docs/
 	@bin/setup dev
