@@ -29,9 +29,10 @@ from django.urls import reverse
 from idp.events import emit
 from idp.events.catalogue import SignInFailed, SignInSucceeded
 from idp.events.outbox import enqueue
+from idp.kernel import clock, places
 from idp.kernel import context as kernel_context
 
-from . import authentication, browsers, gate, passwords, people, proofs
+from . import authentication, browsers, gate, new_browser, passwords, people, proofs
 from .destinations import is_local_path
 from .models import User
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 PROOF_KEY = "address_proof"
+LEAVING = "leaving"
 CLIENT_ATTRIBUTE = "_signing_in_for"
 PASSKEY = "passkey"
 ENOUGH = "strong_enough"
@@ -148,6 +150,12 @@ def record_address(user: User) -> None:
         EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": user.email_verified, "primary": True})
 
 
+def replace_address(user: User) -> None:
+    """After a change of the e-mail address: allauth's table holds the present one and no former one."""
+    EmailAddress.objects.filter(user=user).exclude(email=user.email or "").delete()
+    record_address(user)
+
+
 class VerifyAddressStage(Stage):
     """Nobody gets in before the address is proved: a code is mailed and the sign-in starts again when it has come back."""
 
@@ -197,6 +205,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return None
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
+        if isinstance(user, User) and user.erase_at is not None:
+            # They asked to be deleted and come back in time: the password was right, which is enough to stay, not to get in.
+            request.session[LEAVING] = {"person": str(user.pk), "at": clock.now().timestamp()}
+            return HttpResponseRedirect(reverse("account-keep"))
         return HttpResponseRedirect(reverse("account_disabled"))
 
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, *, redirect_url: str | None, **_: Any) -> HttpResponse:
@@ -204,7 +216,11 @@ class AccountAdapter(DefaultAccountAdapter):
         response = HttpResponseRedirect(redirect_url or settings.LOGIN_REDIRECT_URL)
         session = getattr(request, "op_session", None)
         amr, sid = tuple(getattr(session, "amr", ())), getattr(session, "sid", None)
-        emit(SignInSucceeded(amr=amr, sid=sid, client_id=getattr(request, CLIENT_ATTRIBUTE, None)), person=user.pk)
+        is_new = new_browser.is_new(request, user)
+        client_id, place = getattr(request, CLIENT_ATTRIBUTE, None), places.of(kernel_context.current().ip)
+        emit(SignInSucceeded(amr=amr, sid=sid, client_id=client_id, place=place or None, new_browser=is_new or None), person=user.pk)
+        if is_new:
+            new_browser.tell(user)
         browsers.remember(request, response, user)
         return response
 

@@ -38,6 +38,11 @@ def known_as(request: HttpRequest | None, user: User) -> str | None:
     return None
 
 
+def has_been_here(request: HttpRequest | None, user: User) -> bool:
+    """Whether `user` has ever signed in here, under whatever credentials: then a sign-in is no news."""
+    return any(tag == _tag(user) for tag, _epoch, _name in _entries(request))
+
+
 def remember(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
     """After a sign-in: this browser is known from now on. Other people's entries stay, the oldest leaves first."""
     if known_as(request, user) is not None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils.translation import get_language, get_supported_language_variant, override
 from django.utils.translation import gettext as _
 
 from idp.events.outbox import enqueue
-from idp.kernel import clock, context
+from idp.kernel import clock, colours, context
 
 from . import addresses, sms
 
@@ -23,14 +24,41 @@ def send(*, to: str, template: str, expires_at: datetime | None = None, **values
     """Put `templates/mail/<template>` (subject, text and HTML) for `to` into the outbox, in the caller's transaction.
 
     After `expires_at` it is not sent any more: the life of the code or link in it. Links start at the configured issuer, never at
-    what the request says (EM-11).
+    what the request says (EM-11). It is written in the language that the person with this address chose, else in that of the request.
     """
+    with override(language_of(to) or get_language() or settings.LANGUAGE_CODE):
+        payload = _rendered(to, template, values)
+    enqueue(receiver="mail", payload=payload, expires_at=expires_at)
+
+
+def language_of(address: str) -> str:
+    """The language of pages that the person with this address chose in their profile; empty when there is none that we speak.
+
+    One statement, whether or not somebody has the address.
+    """
+    from .claims import stored
+    from .models import User
+
+    user = User.objects.filter(email=address).first()
+    chosen = stored(user).get("locale") if user is not None else None
+    if not isinstance(chosen, str):
+        return ""
+    try:
+        return get_supported_language_variant(chosen.replace("_", "-").lower())
+    except LookupError:
+        return ""
+
+
+def _rendered(to: str, template: str, values: dict[str, Any]) -> dict[str, str]:
     origin = context.current()
+    shades = colours.palette(settings.IDP.brand_colour)
     scope = {
         "brand": settings.IDP.brand_name,
         "issuer": settings.IDP.issuer,
         "host": settings.IDP.issuer_host,
         "help_url": settings.IDP.help_url,
+        "accent": shades.accent,
+        "dark_accent": shades.dark_accent,
         "to": to,
         "at": clock.now(),
         "ip": origin.ip,
@@ -38,13 +66,12 @@ def send(*, to: str, template: str, expires_at: datetime | None = None, **values
         **values,
     }
     subject = " ".join(render_to_string(f"mail/{template}.subject.txt", scope).split())
-    payload = {
+    return {
         "to": to,
         "subject": subject,
         "text": render_to_string(f"mail/{template}.txt", scope).strip() + "\n",
         "html": render_to_string(f"mail/{template}.html", scope),
     }
-    enqueue(receiver="mail", payload=payload, expires_at=expires_at)
 
 
 def tell(user: User, *, template: str, text: str, **values: Any) -> None:

@@ -34,6 +34,7 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     therefore unique whatever the spelling. `claims` holds the OIDC standard
     claims other than `sub`, `email` and the number of `phone`. An account that somebody made themselves and never verified is gone after
     `unverified_until`. Sessions and refresh families carry a copy of `credential_epoch` and die when it differs.
+    `erase_at` is set while somebody who asked to be deleted may still change their mind.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -51,6 +52,7 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     terms_accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
     unverified_until = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
     credential_epoch = models.PositiveIntegerField(default=0, editable=False)
+    erase_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
 
     # The session row and the event log know when somebody signed in; a third write per sign-in would only repeat it.
     last_login = None
@@ -155,3 +157,43 @@ class AddressProof(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.id}"
+
+
+class AddressChange(models.Model):
+    """A new e-mail address or phone number on its way into an account, and the way back.
+
+    Until its code comes back the former address works. A `decoy` is the same row for an address that somebody else has (hostile case
+    PW-04). Afterwards `undo` lets whoever reads the former address take it back until `undo_until`.
+    """
+
+    class Kind(models.TextChoices):
+        EMAIL = "email"
+        PHONE = "phone"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=8, choices=Kind)
+    address = models.CharField(max_length=254)
+    former = models.CharField(max_length=254, blank=True, default="")
+    code = models.BinaryField(max_length=32)
+    decoy = models.BooleanField(default=False)
+    epoch = models.PositiveIntegerField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(default=now)
+    expires_at = models.DateTimeField(db_index=True)
+    done_at = models.DateTimeField(null=True)
+    undo = models.BinaryField(max_length=32, null=True, unique=True)
+    undo_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Tombstone(models.Model):
+    """The `sub` of somebody who was erased: nothing else is kept, and nobody gets it again."""
+
+    sub = models.UUIDField(primary_key=True, editable=False)
+    erased_at = models.DateTimeField(default=now)
+
+    def __str__(self) -> str:
+        return str(self.sub)

@@ -232,7 +232,7 @@ def disable(user: User, *, by: UUID | None = None) -> None:
 def enable(user: User, *, by: UUID | None = None) -> None:
     """Undo `disable`. Sessions and tokens from before stay ended."""
     with transaction.atomic():
-        if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
+        if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True, erase_at=None):
             user.refresh_from_db()
             emit(AccountEnabled(), person=user.pk, by=by, changes=diff({"active": False}, {"active": True}))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.utils.text import capfirst
+from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -49,7 +49,7 @@ STRENGTHS: dict[str, Any] = {
 _NOT_FOR_SERVICES = {
     "redirect_uris", "post_logout_redirect_uris", "allowed_origins", "grant_types", "response_types", "first_party", "application_type",
     "id_token_signed_response_alg", "default_max_age", "require_auth_time", "min_acr", "enrolment", "allow_trusted_browser", "policy_uri", "tos_uri",
-    "backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri",
+    "backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri", "brand_colour", "brand_radius",
 }  # fmt: skip
 
 
@@ -119,6 +119,10 @@ def _choice(labels: Mapping[str, Any], **options: Any) -> forms.ChoiceField:
 def _optional_choice(labels: Mapping[str, Any], default: str, **options: Any) -> forms.TypedChoiceField:
     first = gettext_lazy("Default: %s") % default
     return forms.TypedChoiceField(choices=[("", first), *labels.items()], required=False, empty_value=None, **options)
+
+
+def _pixels(size: int) -> Any:
+    return format_lazy(gettext_lazy("{size} pixels"), size=size)
 
 
 class ClientForm(forms.ModelForm):
@@ -238,6 +242,17 @@ class ClientForm(forms.ModelForm):
         label=gettext_lazy("Start of a sign-in"), help_text=gettext_lazy("An https address at which the app begins to sign a person in.")
     )
     logo_uri = OptionalField(label=gettext_lazy("Logo"), help_text=gettext_lazy("An https address."))
+    brand_colour = OptionalField(
+        label=gettext_lazy("Colour"),
+        help_text=gettext_lazy("Of links and buttons while people sign in to it, like #3d4fd1. Empty: yours."),
+    )
+    brand_radius = forms.TypedChoiceField(
+        label=gettext_lazy("Corners"),
+        choices=[("", gettext_lazy("Like everywhere")), *((str(size), _pixels(size)) for size in (0, 4, 8, 10, 16, 24))],
+        coerce=int,
+        empty_value=None,
+        required=False,
+    )
     policy_uri = OptionalField(label=gettext_lazy("Privacy policy"), help_text=gettext_lazy("An https address, linked on consent."))
     tos_uri = OptionalField(label=gettext_lazy("Terms of service"), help_text=gettext_lazy("An https address, linked on consent."))
     contacts = LinesField(

@@ -118,7 +118,10 @@ class ClientAdmin(StaffAdmin):
                 ),
             },
         ),
-        (gettext_lazy("About it"), {"classes": ("collapse",), "fields": ("logo_uri", "policy_uri", "tos_uri", "contacts")}),
+        (
+            gettext_lazy("About it"),
+            {"classes": ("collapse",), "fields": ("logo_uri", "brand_colour", "brand_radius", "policy_uri", "tos_uri", "contacts")},
+        ),
         (
             gettext_lazy("Sign-out and start of a sign-in"),
             {"classes": ("collapse",), "fields": ("backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri")},

@@ -11,12 +11,8 @@ from django.utils.translation import gettext as _
 
 from idp import sessions
 from idp.accounts import mail, people
-from idp.events import catalogue, emit
 from idp.kernel import places
-from idp.kernel.clock import now
-from idp.oidc.client_sessions import participants
-from idp.oidc.issuance import families
-from idp.oidc.logout import back_channel
+from idp.oidc.logout import ended_elsewhere
 from idp.oidc.models import TokenFamily
 
 if TYPE_CHECKING:
@@ -70,18 +66,8 @@ def _apps(sids: Iterable[str]) -> defaultdict[str, list[str]]:
 
 
 def sign_out(user: User, *, sid: str) -> bool:
-    """End one session and what apps got through it, but for access that the person allowed to last; tell apps that want to hear of it.
-
-    False = no such session. The row is gone with the commit, on every node: nothing keeps a copy of a session.
-    """
-    with transaction.atomic():
-        if not sessions.end_one(user.pk, sid):
-            return False
-        for client in participants.take(sid):
-            back_channel.enqueue(client, sid=sid, user_id=user.pk)
-        families.revoke_of_session(sid, now=now())
-        emit(catalogue.SessionEnded(reason="revoked", sid=sid), person=user.pk, by=user.pk)
-    return True
+    """End one session and what apps got through it. False = no such session."""
+    return ended_elsewhere.end(user.pk, sid, by=user.pk)
 
 
 def sign_out_others(user: User, *, here: str) -> int:
@@ -92,6 +78,5 @@ def sign_out_others(user: User, *, here: str) -> int:
 def sign_out_everywhere(user: User) -> None:
     """End every session, this one included, and every refresh family of the person."""
     with transaction.atomic():
-        for row in sessions.of_person(user.pk):
-            sign_out(user, sid=row.sid)
+        ended_elsewhere.end_all(user.pk, by=user.pk)
         people.sign_out_everywhere(user)

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from idp.accounts import claims
+from idp.accounts import address_change, claims
 from idp.accounts import profile as stored_profile
 from idp.accounts.attributes import attributes
 from idp.consent import wording
@@ -100,5 +100,15 @@ def _version(user: User) -> str:
 
 
 def _page(request: HttpRequest, user: User, form: ProfileForm, *, status: int = 200, **context: Any) -> HttpResponse:
-    scope = {"section": "profile", "person": display_name(user), "account": user, "form": form, **context}
+    waiting = {kind.value: row.address for kind in address_change.kinds() if (row := address_change.waiting(user, kind)) is not None}
+    phones = address_change.Kind.PHONE in address_change.kinds()
+    scope = {
+        "section": "profile",
+        "person": display_name(user),
+        "account": user,
+        "waiting": waiting,
+        "phones": phones,
+        "form": form,
+        **context,
+    }
     return render(request, "console/profile.html", scope, status=STATUS if form.is_bound and form.errors else status)

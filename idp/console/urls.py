@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from django.urls import path
 
-from idp.signin import languages
+from idp.signin import branding, languages
 
-from . import activity, linked, passkeys, phones, profile, security, views
+from . import activity, addresses, linked, passkeys, phones, privacy, profile, security, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
     path("account", views.overview, name="account"),
     path("account/profile", profile.edit, name="account-profile"),
+    path("account/address/undo", addresses.undo, name="account-address-undo"),
+    path("account/address/<str:word>", addresses.change, name="account-address"),
     path("account/apps", views.apps, name="account-apps"),
     path("account/apps/receipt", views.receipt, name="account-receipt"),
+    path("account/data", privacy.data, name="account-data"),
+    path("account/data/export", privacy.ask_export, name="account-export"),
+    path("account/data/download/<str:form>", privacy.download, name="account-download"),
+    path("account/delete", privacy.delete, name="account-delete"),
+    path("account/keep", privacy.keep, name="account-keep"),
     path("account/activity", activity.activity, name="account-activity"),
     path("account/activity/not-me", activity.not_me, name="account-not-me"),
     path("account/sessions", views.sessions, name="account-sessions"),
@@ -29,6 +36,8 @@ urlpatterns = [
     path("account/security/passkey", passkeys.add, name="account-add-passkey"),
     path("account/security/passkey/options", passkeys.options, name="account-passkey-options"),
     path("account/security/passkey/<int:number>", passkeys.one, name="account-passkey"),
+    path("brand/logo", branding.logo, name="brand-logo"),
+    path("brand/<str:name>.css", branding.stylesheet, name="brand-stylesheet"),
     path("language", languages.choose, name="language"),
     path("favicon.ico", views.favicon, name="favicon"),
 ]

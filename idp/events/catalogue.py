@@ -216,18 +216,73 @@ class AccountAllSignedOut(Event):
     people: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChangeRequested(Event):
+    """A person wants another address; `kind` is "email" or "phone". The former one works until the new one is proved."""
+
+    name: ClassVar[str] = "account.address_change_requested"
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPhoneChanged(Event):
+    """The account's phone number was replaced or removed."""
+
+    name: ClassVar[str] = "account.phone_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChangeUndone(Event):
+    """Whoever reads the former address took it back: everything was signed out."""
+
+    name: ClassVar[str] = "account.address_change_undone"
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequested(Event):
+    """A person asked for a file with their data."""
+
+    name: ClassVar[str] = "account.export_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportDownloaded(Event):
+    """A person downloaded the file with their data; `form` is "json" or "html"."""
+
+    name: ClassVar[str] = "account.export_downloaded"
+    form: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionRequested(Event):
+    """A person asked to be deleted: nothing works for them from now on, and after `days` days everything is erased."""
+
+    name: ClassVar[str] = "account.deletion_requested"
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionCancelled(Event):
+    """A person who had asked to be deleted changed their mind in time."""
+
+    name: ClassVar[str] = "account.deletion_cancelled"
+
+
 # Sign-in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInSucceeded(Event):
-    """A person signed in; `amr` names the methods (RFC 8176), `sid` the browser session that began."""
+    """A person signed in; `amr` names the methods (RFC 8176), `sid` the browser session that began. `place` is that of the address, as the file of places has it."""
 
     name: ClassVar[str] = "sign_in.succeeded"
-    personal: ClassVar[tuple[str, ...]] = ("sid",)
+    personal: ClassVar[tuple[str, ...]] = ("sid", "place")
     amr: tuple[str, ...] = ()
     sid: str | None = None
     client_id: str | None = None
+    place: str | None = None
+    new_browser: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -591,10 +646,7 @@ class UpstreamRemoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkAdded(Event):
-    """An account at another provider signs the person in from now on.
-
-    `method`: "signup" (the account here was opened with it), "person" (they linked it), "takeover" (of an address that nobody had proved).
-    """
+    """An account at another provider signs the person in from now on; `method` is "signup", "person" or "takeover" (of an unproved address)."""
 
     name: ClassVar[str] = "link.added"
     upstream: str

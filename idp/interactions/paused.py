@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from idp.kernel import colours
 from idp.kernel.clock import now
 from idp.kernel.ids import secret_token
 
@@ -50,6 +51,14 @@ class ClientCard:
     tos_uri: str = ""
     verified: bool = True
     identity_providers: list[str] | None = None
+    colour: str = ""
+    radius: int | None = None
+
+    @property
+    def stylesheet(self) -> str:
+        """The address of the app's colours, empty where it has none of its own; what it leaves out is the deployment's."""
+        own = (settings.IDP.brand_colour, settings.IDP.brand_radius)
+        return colours.sheet_path(self.colour, self.radius, unless=own)
 
     @property
     def initial(self) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .models import Factor
 
 FRESH = timedelta(minutes=5)  # hostile case BR-06
+LONGEST = timedelta(minutes=15)  # however often protected actions renew it
+RENEWED = "proof_renewed_until"
 
 
 def prove(request: HttpRequest, user: User, factor: Factor, *, client_id: str | None = None, **facts: bool) -> None:
@@ -46,6 +48,19 @@ def has_two_factors(request: HttpRequest) -> bool:
 def is_fresh(request: HttpRequest, user: User) -> bool:
     """Whether the person may change how they sign in: proved within five minutes, with a second factor where there is one (MF-07)."""
     session = sessions.current(request)
-    if session is None or clock.now() - session.authenticated_at > FRESH:
+    if session is None:
+        return False
+    age = clock.now() - session.authenticated_at
+    if age > LONGEST or (age > FRESH and not _is_renewed(request)):
         return False
     return assurance.rank(session.acr) >= min(assurance.rank(assurance.TWO_FACTORS), assurance.rank(factors.reach(user)))
+
+
+def renew(request: HttpRequest) -> None:
+    """A protected action was done: whoever does several in a row is not asked before each."""
+    request.session[RENEWED] = (clock.now() + FRESH).timestamp()
+
+
+def _is_renewed(request: HttpRequest) -> bool:
+    until = request.session.get(RENEWED)
+    return isinstance(until, float) and clock.now().timestamp() < until

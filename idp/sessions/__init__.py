@@ -52,6 +52,8 @@ def begin(request: HttpRequest, user: object) -> None:
     row = store.browser_session
     moment = now()
     same_person = row is not None and row.user_id == user.pk and bool(row.sid)
+    if same_person:
+        store.cycle_key()  # a new cookie at each authentication (ASVS 7.2.4); at the first one Django sees to it
     found = proved(request, user)
     origin = context.current()
     store.change_row(

@@ -64,6 +64,9 @@ CLEANERS = [
     "idp.audit.retention.cut_expired",
     "idp.ssf.polling.delete_expired",
     "idp.accounts.proofs.delete_expired",
+    "idp.accounts.address_change.delete_expired",
+    "idp.accounts.erasure.erase_due",
+    "idp.console.export.delete_expired",
     "idp.accounts.lockout.delete_expired",
     "idp.mfa.webauthn.ceremonies.delete_expired",
     "idp.federation.flow.delete_expired",
@@ -75,6 +78,19 @@ CLEANERS = [
 # Records that a command runs which may change something (kernel/commands.py): function(name of the command).
 COMMAND_RECORDER = "idp.events.operator.record"
 
+# What is forgotten with a person beside the tables of their account, in this order: function(sub, addresses). See accounts/erasure.py.
+ERASERS = [
+    "idp.operations.erasing.sessions",
+    "idp.operations.erasing.log",
+    "idp.operations.erasing.messages",
+    "idp.operations.erasing.paused_requests",
+    "idp.operations.erasing.staff_log",
+    "idp.accounts.erasure.forget_proofs",
+]
+
+# The parts of the file with a person's data: function(user) -> (title, data). See console/export.py.
+EXPORTERS = [f"idp.console.export.{part}" for part in ("account", "profile", "addresses", "ways_to_sign_in", "devices", "apps", "activity")]
+
 # A worker that claimed a row and died: the row comes due again after so long. Longer than any receiver may take (each has its
 # own time-out of seconds), short enough that the mail of somebody who waits is still of use.
 DELIVERY_LEASE_SECONDS = 60
@@ -85,6 +101,7 @@ RECEIVERS = {
     "sms": "idp.notifications.receivers.sms.deliver",
     "backchannel_logout": "idp.oidc.logout.back_channel.deliver",
     "ssf_push": "idp.ssf.push.deliver",
+    "data_export": "idp.console.export.deliver",
 }
 
 # Who may want events: receiver name -> an object, see idp/notifications/receivers/__init__.py. What they want leaves in order per

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from idp.kernel import colours
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
@@ -103,11 +105,17 @@ class Environment(BaseSettings):
         (), description="Addresses or CIDRs of reverse proxies whose `X-Forwarded-For` and `-Proto` are believed."
     )
     brand_name: str = Field("Kairos ID", description="Name shown on pages and in mails.")
+    brand_colour: str = Field("#3d4fd1", description="Colour of links and buttons, #rrggbb; one that cannot be read is refused.")
+    brand_radius: int = Field(10, ge=0, le=24, description="Roundness of corners, in pixels.")
+    brand_logo_file: Path | None = Field(None, description="Picture beside the name: SVG, PNG, JPEG or WebP of at most 100 KB.")
     privacy_url: str = Field("", description="Address of your privacy notice, linked in the footer.")
     terms_url: str = Field("", description="Address of your terms, linked in the footer.")
     help_url: str = Field("", description="Address of your help page, linked in the footer.")
     profile_schema_file: Path | None = Field(
         None, description="JSON file that adds, changes or removes profile attributes (docs/profile.md)."
+    )
+    deletion_grace_days: int = Field(
+        14, ge=0, le=60, description="For so many days somebody who asked to be deleted can come back; then everything is erased."
     )
     geoip_file: Path | None = Field(
         None, description="MaxMind DB file (GeoLite2 City or alike) that tells the place of an address; empty: pages show addresses only."
@@ -210,6 +218,11 @@ class Environment(BaseSettings):
     argon2_memory_kib: int = Field(47104, ge=7168, description="Argon2id memory, in KiB.")
     argon2_iterations: int = Field(2, ge=1, description="Argon2id passes.")
     argon2_parallel_hashes: int = Field(2, ge=1, description="Most passwords that one process hashes at the same time.")
+
+    @field_validator("brand_colour")
+    @classmethod
+    def _colour_can_be_read(cls, value: str) -> str:
+        return colours.checked(value)
 
     @field_validator(
         "agent_fields",

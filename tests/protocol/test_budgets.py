@@ -133,10 +133,15 @@ def row_counts():
 
 
 def test_a_whole_sign_in_with_code_flow_leaves_at_most_six_rows(world, shop, ada, browser):
-    """Interaction, session, code, family, and two events; the password attempt's reservation is taken back (hostile case PW-10)."""
+    """Interaction, session, code, family, and two events; the password attempt's reservation is taken back (hostile case PW-10).
+
+    In a browser that is known: in a new one a mail is a row more.
+    """
     shop.code(browser)
     before = row_counts()
-    assert shop.redeem(shop.code(world.browser())).status == 200
+    known = world.browser()
+    known.cookies = {name: value for name, value in browser.cookies.items() if name.endswith("kairos_known")}
+    assert shop.redeem(shop.code(known)).status == 200
     grown = {table: count - before[table] for table, count in row_counts().items() if count != before[table]}
     assert sum(grown.values()) <= 6, grown
 

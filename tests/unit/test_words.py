@@ -29,7 +29,7 @@ def _bare_words(source: str) -> set[str]:
             kept.append(token.contents)
     text = "".join(kept)
     spoken = " ".join(SPOKEN_ATTRIBUTE.findall(text))
-    names = re.sub(r"<(code|pre)\b.*?</\1>|<(\w+) [^>]*\bmono\b[^>]*>.*?</\2>", " ", text, flags=re.DOTALL)
+    names = re.sub(r"<(code|pre|style)\b.*?</\1>|<(\w+) [^>]*\bmono\b[^>]*>.*?</\2>", " ", text, flags=re.DOTALL)
     visible = re.sub(r"<[^>]*>", " ", names)
     words = re.findall(r"[^\W\d_]\w+", f"{visible} {spoken}")
     return {word for word in words if "_" not in word} - SAME_EVERYWHERE

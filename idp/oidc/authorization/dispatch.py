@@ -100,6 +100,8 @@ def card(client: ClientPolicy) -> ClientCard:
         policy_uri=client.policy_uri,
         tos_uri=client.tos_uri,
         verified=client.verified,
+        colour=client.brand_colour,
+        radius=client.brand_radius,
         identity_providers=None if client.identity_providers is None else list(client.identity_providers),
     )
 

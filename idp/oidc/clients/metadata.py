@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from idp.kernel import colours
 from idp.kernel.jose import ALGORITHMS, CONTENT_ENCRYPTIONS, ENCRYPTION_ALGORITHMS, readable_jwk
 from idp.oidc.protocol import response_types
 from idp.sessions import assurance
@@ -162,6 +163,13 @@ def _text(member: str, value: Any) -> str:
     return value
 
 
+def _colour(value: Any) -> str:
+    try:
+        return colours.checked(value) if isinstance(value, str) else _text("brand_colour", value)
+    except colours.Unreadable as reason:
+        raise InvalidMetadata("brand_colour", str(reason)) from None
+
+
 def _identity_providers(value: Any) -> list[str]:
     names = _strings("identity_providers", value)
     if not all(re.fullmatch(r"[a-z0-9-]{1,40}", name) for name in names):
@@ -220,6 +228,8 @@ MEMBERS: dict[str, Callable[[Any], Any]] = {
     "identity_providers": _identity_providers,
     "allowed_origins": lambda v: [origin(item) for item in _strings("allowed_origins", v)],
     "resources": lambda v: [_resource("resources", item) for item in _strings("resources", v)],
+    "brand_colour": _colour,
+    "brand_radius": lambda v: _seconds("brand_radius", v, 0, colours.MOST_RADIUS),
     "access_token_alg": lambda v: _choice("access_token_alg", v, ALGORITHMS),
     "access_token_format": lambda v: _choice("access_token_format", v, ("jwt", "opaque")),
     "access_token_seconds": lambda v: _seconds("access_token_seconds", v, 30, 3600),

@@ -98,6 +98,8 @@ class ClientPolicy:
     tos_uri: str
     verified: bool
     identity_providers: tuple[str, ...] | None
+    brand_colour: str
+    brand_radius: int | None
 
     @classmethod
     def of(cls, client: Client, secrets: Iterable[SecretHash], *, logo: str = "") -> ClientPolicy:
@@ -148,6 +150,8 @@ class ClientPolicy:
             tos_uri=meta.get("tos_uri", ""),
             verified=client.registration_source == Client.RegistrationSource.MANUAL,
             identity_providers=tuple(meta["identity_providers"]) if "identity_providers" in meta else None,
+            brand_colour=meta.get("brand_colour", ""),
+            brand_radius=meta.get("brand_radius"),
         )
 
     @property

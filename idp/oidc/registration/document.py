@@ -16,6 +16,7 @@ from idp.oidc.clients.policy import STANDARD_SCOPES
 MAX_BODY = 64 * 1024
 # Decided by the operator, never by whoever registers.
 _OPERATORS = {
+    "brand_colour", "brand_radius",
     "first_party", "profile", "resources", "access_token_alg", "access_token_format", "access_token_seconds",
     "min_acr", "enrolment", "allow_trusted_browser",
 }  # fmt: skip

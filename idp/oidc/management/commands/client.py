@@ -79,6 +79,8 @@ class Command(OperatorCommand):
             default=None,
             help="whether a trusted browser does instead of min_acr; acr still says what was proved",
         )
+        parser.add_argument("--brand-colour", metavar="#RRGGBB", help="colour of links and buttons while people sign in to it")
+        parser.add_argument("--brand-radius", type=int, metavar="PIXELS", help="roundness of corners, 0 to 24")
         parser.add_argument("--jwks", metavar="FILE", help="public keys of the client (JSON Web Key Set)")
         parser.add_argument(
             "--from-json", metavar="FILE", help="client metadata with RFC 7591 member names; options here win; - reads standard input"
@@ -163,6 +165,8 @@ class Command(OperatorCommand):
             ("min_acr", "min_acr"),
             ("enrolment", "enrolment"),
             ("allow_trusted_browser", "allow_trusted_browser"),
+            ("brand_colour", "brand_colour"),
+            ("brand_radius", "brand_radius"),
         ):
             if options[option] is not None:
                 document[member] = options[option] if options[option] != "" or member != "min_acr" else None
