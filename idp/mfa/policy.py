@@ -40,7 +40,12 @@ def lacks(user: User, wanted: str) -> bool:
 
 
 def can_be_set_up(wanted: str) -> bool:
-    """Whether our pages can set up what `wanted` takes."""
+    """Whether our pages can set up what `wanted` takes: a passkey does, unless its make must be proved and nobody asks for that."""
+    return reaches(assurance.PHISHING_RESISTANT if settings.IDP.passkey_attestation == "none" else assurance.HARDWARE, wanted)
+
+
+def app_does(wanted: str) -> bool:
+    """Whether an authenticator app is enough for `wanted`."""
     return reaches(assurance.TWO_FACTORS, wanted)
 
 

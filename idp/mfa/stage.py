@@ -57,7 +57,9 @@ class SecondFactorStage(_Waiting):
             return self.wait()
         # Somebody who is signed in comes here to prove more than the session has: trust proves nothing.
         proves_more = self.request.user.is_authenticated and self.request.user.pk == user.pk
-        if not proves_more and policy.of_person(user.pk).trusted_browsers:
+        rule = policy.of_person(user.pk)
+        # Whoever must set up something stronger proves what they have, or a password would be enough to add it (MF-07).
+        if not proves_more and rule.trusted_browsers and not policy.lacks(user, rule.acr):
             browser = trust.of_browser(self.request, user)
             if browser is not None:
                 trust.used(self.request, user, browser)

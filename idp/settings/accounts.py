@@ -35,6 +35,7 @@ SIGN_IN_STAGES = [
     "idp.mfa.stage.SecondFactorStage",
     "idp.mfa.stage.EnrolStage",
     "idp.accounts.allauth.TermsStage",
+    "idp.signin.passkey_adding.OfferStage",
 ]
 
 # What lets a person in beside the password: functions of a person that answer how many (the last way in is never taken away), and

@@ -21,19 +21,23 @@ from idp.mfa import enrolment, factors, policy, qr, stage, step_up
 
 from .continuation import Continuation, fields_of
 from .forms import CodeForm
-from .pages import page, wait_words
+from .pages import page, passkey_refusal, wait_words
 
 if TYPE_CHECKING:
-    from idp.mfa.models import TotpDevice
+    from idp.mfa.models import TotpDevice, WebAuthnKey
     from idp.mfa.stage import EnrolStage
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who must set something up; `stage` is empty for somebody who is signed in. `must`: an app wants it, so it cannot wait."""
+    """Who must set something up; `stage` is empty for somebody who is signed in. `must`: an app wants it, so it cannot wait.
+
+    `wanted`: the acr for which they have nothing yet.
+    """
 
     person: User
     stage: EnrolStage | None
+    wanted: str
     must: bool = False
 
     @property
@@ -48,53 +52,55 @@ class Asked:
 def enrol(request: HttpRequest) -> HttpResponseBase:
     """`/login/enrol`: only where a sign-in waits for it, or an app's request."""
     continuation = Continuation(request)
-    asked = _asked(request, continuation)
-    if asked is None:
+    found = asked(request, continuation)
+    if found is None:
         return HttpResponseRedirect(continuation.url if request.user.is_authenticated else continuation.along("/login"))
     decision = request.POST.get("decision", "")
-    if request.method == "POST" and decision == "continue" and factors.required(asked.person):
-        return _go_on(request, continuation, asked)
-    if asked.stage is None and not step_up.is_fresh(request, asked.person):
+    if request.method == "POST" and decision == "continue" and factors.required(found.person):
+        return _go_on(request, continuation, found)
+    if found.stage is None and not step_up.is_fresh(request, found.person):
         # Hostile case BR-06: who found an open browser must not add a factor of their own.
         assert continuation.interaction is not None
         continuation.interaction.now_asks("login", reauthenticate=True)
         return HttpResponseRedirect(continuation.interaction.page_url())
-    if request.method == "POST" and decision == "later" and asked.days:
-        return _later(request, continuation, asked)
+    if request.method == "POST" and decision == "later" and found.days:
+        return _later(request, continuation, found)
     if request.method != "POST" or decision:
-        carried = fields_of(asked.stage.login.redirect_url or "") if asked.stage is not None else []
+        carried = fields_of(found.stage.login.redirect_url or "") if found.stage is not None else []
         if carried and not continuation.fields:
             return HttpResponseRedirect(f"{request.path}?{urlencode(carried)}")
-        return _show(request, continuation, asked, CodeForm())
-    return _add(request, continuation, asked)
+        return show(request, continuation, found, CodeForm())
+    return _add(request, continuation, found)
 
 
 def _add(request: HttpRequest, continuation: Continuation, asked: Asked) -> HttpResponseBase:
     form = CodeForm(request.POST)
     offered = enrolment.waiting(request, asked.person)
     if offered is None or not form.is_valid():
-        return _show(request, continuation, asked, form)
+        return show(request, continuation, asked, form)
     outcome = enrolment.confirm(request, asked.person, offered, typed=form.cleaned_data["code"], name=_("Phone"))
     if outcome.device is not None:
         with transaction.atomic():
-            return _added(request, continuation, asked, outcome.device)
+            return added(request, continuation, asked, outcome.device)
     if outcome.retry_after:
         form.add_error("code", _("Too many wrong codes. Try again in %(wait)s.") % {"wait": wait_words(outcome.retry_after)})
-        response = _show(request, continuation, asked, form, status=429)
+        response = show(request, continuation, asked, form, status=429)
         response["Retry-After"] = str(outcome.retry_after)
         return response
     form.add_error("code", _("This code is not right. Check that the clock of your phone is right, and enter the code that it shows now."))
-    return _show(request, continuation, asked, form)
+    return show(request, continuation, asked, form)
 
 
-def _added(request: HttpRequest, continuation: Continuation, asked: Asked, device: TotpDevice) -> HttpResponseBase:
+def added(
+    request: HttpRequest, continuation: Continuation, asked: Asked, device: TotpDevice | WebAuthnKey, **facts: bool
+) -> HttpResponseBase:
     """The proof is kept, and recovery codes are shown before anything else."""
     if asked.stage is not None:
-        seam.record(request, asked.person, device.kind, device=device.persistent_id)
+        seam.record(request, asked.person, device.kind, device=device.persistent_id, **facts)
     else:
-        step_up.prove(request, asked.person, device, client_id=continuation.client_id)
+        step_up.prove(request, asked.person, device, client_id=continuation.client_id, **facts)
     codes = factors.make_codes(asked.person, request=request)
-    return page(request, "enrolled", continuation=continuation, codes=codes)
+    return page(request, "enrolled", continuation=continuation, codes=codes, added=device.name)
 
 
 def _go_on(request: HttpRequest, continuation: Continuation, asked: Asked) -> HttpResponseBase:
@@ -121,26 +127,32 @@ def _later(request: HttpRequest, continuation: Continuation, asked: Asked) -> Ht
     return HttpResponseRedirect(continuation.url)
 
 
-def _asked(request: HttpRequest, continuation: Continuation) -> Asked | None:
+def asked(request: HttpRequest, continuation: Continuation) -> Asked | None:
+    """Who must set something up in this browser now, or None: then nobody must."""
     waiting = stage.pending_enrolment(request)
     if waiting is not None:
-        return Asked(waiting.person, waiting)
+        return Asked(waiting.person, waiting, policy.of_person(waiting.person.pk).acr)
     interaction, user = continuation.interaction, request.user
     if isinstance(user, User) and interaction is not None and interaction.ask == "enrol":
-        return Asked(User.objects.get(pk=user.pk), None, must=interaction.outcomes.get("enrolment") != "may_wait")
+        wanted = str(interaction.outcomes.get("enrolment_acr", ""))
+        return Asked(User.objects.get(pk=user.pk), None, wanted, must=interaction.outcomes.get("enrolment") != "may_wait")
     return None
 
 
-def _show(request: HttpRequest, continuation: Continuation, asked: Asked, form: CodeForm, *, status: int = 200) -> HttpResponseBase:
-    wanted = policy.of_person(asked.person.pk).acr
-    possible = asked.must or policy.can_be_set_up(wanted)
-    offered = enrolment.offered(request, asked.person) if possible else None
+def show(
+    request: HttpRequest, continuation: Continuation, asked: Asked, form: CodeForm, *, passkey: str = "", status: int = 200
+) -> HttpResponseBase:
+    """The page; `passkey` is why one was refused (`idp.mfa.webauthn.refused.Why`)."""
+    possible, app_does = policy.can_be_set_up(asked.wanted), policy.app_does(asked.wanted)
+    offered = enrolment.offered(request, asked.person) if app_does else None
     return page(
         request,
         "enrol",
         continuation=continuation,
         form=form,
         possible=possible,
+        app_does=app_does,
+        passkey_refusal=passkey_refusal(passkey),
         days=asked.days,
         drawing=qr.svg(offered.uri) if offered is not None else "",
         manual_key=offered.manual_key if offered is not None else "",

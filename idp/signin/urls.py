@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from . import code_sign_in, enrol, login, lost_factor, passkeys, password_change, recovery, second_factor, signup, terms, upstream
+from . import (
+    code_sign_in,
+    enrol,
+    login,
+    lost_factor,
+    passkey_adding,
+    passkeys,
+    password_change,
+    recovery,
+    second_factor,
+    signup,
+    terms,
+    upstream,
+)
 
 urlpatterns = [
     path("login", login.login, name="login"),
@@ -12,6 +25,9 @@ urlpatterns = [
     path("login/second-factor/passkey", passkeys.as_second_factor, name="passkey_second_factor"),
     path("login/second-factor/passkey/options", passkeys.second_factor_options, name="passkey_second_factor_options"),
     path("login/enrol", enrol.enrol, name="enrol"),
+    path("login/enrol/passkey", passkey_adding.enrolled, name="enrol_passkey"),
+    path("login/enrol/passkey/options", passkey_adding.enrol_options, name="enrol_passkey_options"),
+    path("login/passkey-offer", passkey_adding.offered, name="passkey_offer"),
     path("login/lost-factor", lost_factor.lost_factor, name="lost_factor"),
     path("login/code", code_sign_in.enter, name="code_sign_in"),
     path("login/code/resend", code_sign_in.resend, name="code_sign_in_resend"),

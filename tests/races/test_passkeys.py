@@ -10,6 +10,7 @@ from idp.accounts.models import User
 from idp.mfa.models import WebAuthnKey
 from idp.mfa.webauthn import assertion, registration
 from idp.mfa.webauthn.refused import Refused
+from tests.support.clauses import clause
 from tests.support.factories import make_person
 from tests.support.racing import at_once
 from tests.support.security_key import BROWSER, SecurityKey, add_key
@@ -23,7 +24,7 @@ def ada() -> User:
     return make_person()
 
 
-@pytest.mark.clause("WK-04")
+@clause("WK-04")
 @pytest.mark.parametrize("counter", [0, 3])
 def test_one_assertion(ada: User, counter: int) -> None:
     held, key = add_key(ada)
@@ -42,7 +43,7 @@ def test_one_assertion(ada: User, counter: int) -> None:
     assert key.disabled_at is None, "a replay is no sign of a copy"
 
 
-@pytest.mark.clause("WK-04")
+@clause("WK-04")
 def test_one_registration(ada: User) -> None:
     asked = registration.begin(ada, kind="passkey", browser=BROWSER)
     answer = json.dumps(SecurityKey().create(asked.options))
@@ -57,7 +58,7 @@ def test_one_registration(ada: User) -> None:
     assert sum(at_once(HANDS, add)) == 1
 
 
-@pytest.mark.clause("WK-09")
+@clause("WK-09")
 def test_one_credential_in_twenty_ceremonies(ada: User) -> None:
     held = SecurityKey()
     ceremonies = [registration.begin(ada, kind="passkey", browser=BROWSER) for _ in range(HANDS)]

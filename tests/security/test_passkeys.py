@@ -21,6 +21,7 @@ from idp.mfa.models import WebAuthnKey
 from idp.mfa.webauthn import registration
 from idp.mfa.webauthn.refused import Refused
 from idp.sessions.models import BrowserSession
+from tests.support.clauses import clause
 from tests.support.factories import PASSWORD, make_person
 from tests.support.mailbox import mails
 from tests.support.security_key import BE, BROWSER, BS, UP, UV, SecurityKey, add_key
@@ -81,7 +82,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.clause("WK-01", "WK-02", "WK-03")
+@clause("WK-01", "WK-02", "WK-03")
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
 def test_an_assertion_that_is_not_for_us(client, person, change):
     """Hostile cases WK-01, WK-02, WK-03."""
@@ -92,7 +93,7 @@ def test_an_assertion_that_is_not_for_us(client, person, change):
     assert nobody(client)
 
 
-@pytest.mark.clause("WK-01", "WK-02", "WK-03")
+@clause("WK-01", "WK-02", "WK-03")
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE)
 def test_a_registration_that_is_not_for_us(person, change):
     """Hostile cases WK-01, WK-02, WK-03."""
@@ -104,7 +105,7 @@ def test_a_registration_that_is_not_for_us(person, change):
     assert not WebAuthnKey.objects.exists()
 
 
-@pytest.mark.clause("WK-03")
+@clause("WK-03")
 def test_the_types_are_not_mixed_up(client, person):
     """Hostile case WK-03: an answer to the other ceremony, with its own type or the right one."""
     held, _key = add_key(person)
@@ -117,7 +118,7 @@ def test_the_types_are_not_mixed_up(client, person):
         registration.complete(person, kind="passkey", state=asked.state, answer=json.dumps(fresh.create(asked.options)), browser=BROWSER)
 
 
-@pytest.mark.clause("WK-04")
+@clause("WK-04")
 def test_a_challenge_is_good_once_and_for_five_minutes(client, person):
     """Hostile case WK-04; also when it was used in vain, and whatever happens to Redis: the row is in the database."""
     held, _key = add_key(person)
@@ -138,7 +139,7 @@ def test_a_challenge_is_good_once_and_for_five_minutes(client, person):
         assert send(client, asked, answer).status_code == 400
 
 
-@pytest.mark.clause("WK-05")
+@clause("WK-05")
 def test_a_challenge_of_another_browser_ceremony_or_person(client, person):
     """Hostile case WK-05."""
     held, _key = add_key(person)
@@ -167,7 +168,7 @@ def test_a_challenge_of_another_browser_ceremony_or_person(client, person):
         registration.complete(person, kind="passkey", state=asked.state, answer=answer, browser=BROWSER)
 
 
-@pytest.mark.clause("WK-06")
+@clause("WK-06")
 def test_verification_is_enforced_here(client, person):
     """Hostile case WK-06: whatever a script had asked for."""
     held, _key = add_key(person)
@@ -181,7 +182,7 @@ def test_verification_is_enforced_here(client, person):
         registration.complete(person, kind="security_key", state=asked.state, answer=answer, browser=BROWSER)
 
 
-@pytest.mark.clause("WK-08")
+@clause("WK-08")
 @pytest.mark.parametrize("second", [7, 6, 0])
 def test_a_counter_that_does_not_grow(client, person, second):
     """Hostile case WK-08: refused, switched off, recorded, told."""
@@ -198,14 +199,14 @@ def test_a_counter_that_does_not_grow(client, person, second):
     assert (key.disabled_at is not None, key.sign_count) == (True, 7)
 
 
-@pytest.mark.clause("WK-08")
+@clause("WK-08")
 def test_a_counter_that_never_counts(client, person):
     """Hostile case WK-08: synced passkeys say zero for ever."""
     held, _key = add_key(person)
     assert use(client, held).status_code == use(Client(), held).status_code == 302
 
 
-@pytest.mark.clause("WK-09")
+@clause("WK-09")
 def test_a_credential_that_is_there_already(person):
     """Hostile case WK-09: of another person or of the same one."""
     held, _key = add_key(make_person(email="eve@example.org"))
@@ -215,7 +216,7 @@ def test_a_credential_that_is_there_already(person):
             registration.complete(owner, kind="passkey", state=asked.state, answer=json.dumps(held.create(asked.options)), browser=BROWSER)
 
 
-@pytest.mark.clause("WK-10", "WK-11")
+@clause("WK-10", "WK-11")
 def test_the_key_of_somebody_else(client, person):
     """Hostile cases WK-10, WK-11: as second step of another person; with another person's handle; with no handle at all."""
     add_key(person)
@@ -235,7 +236,7 @@ def test_the_key_of_somebody_else(client, person):
     assert nobody(client)
 
 
-@pytest.mark.clause("WK-14")
+@clause("WK-14")
 def test_eligibility_does_not_change(client, person):
     """Hostile case WK-14."""
     held, _key = add_key(person, flags=UP | UV)
@@ -244,7 +245,7 @@ def test_eligibility_does_not_change(client, person):
     assert EventRecord.objects.filter(name="factor.suspected").get().data["reason"] == "backup"
 
 
-@pytest.mark.clause("WK-15")
+@clause("WK-15")
 def test_options_tell_nothing_about_anybody(client, person):
     """Hostile case WK-15: whoever is named, whoever was here before."""
     add_key(person)
@@ -254,7 +255,7 @@ def test_options_tell_nothing_about_anybody(client, person):
     assert "allowCredentials" not in named
 
 
-@pytest.mark.clause("MF-05")
+@clause("MF-05")
 def test_no_second_step_by_its_address(client, person):
     """Hostile case MF-05: without the password, or when it was abandoned."""
     held, _key = add_key(person)

@@ -76,7 +76,7 @@ def dispatch(request: HttpRequest, wanted: AuthorizationRequest, interaction: In
     else:
         interaction.now_asks(reason.ask, reauthenticate=reason.reauthenticate)
     if reason.ask == "enrol":
-        interaction.record(enrolment="may_wait" if situation.minimum.may_wait else "must")
+        interaction.record(enrolment="may_wait" if situation.minimum.may_wait else "must", enrolment_acr=situation.minimum.setup)
     if reason.ask == "consent" and session is not None:
         agreed = situation.wish
         stored = {"scopes": sorted(agreed.scopes), "claims": sorted(agreed.claims), "resources": sorted(agreed.resources)}
