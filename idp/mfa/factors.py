@@ -86,7 +86,10 @@ def reach(user: User) -> str:
         return assurance.HARDWARE
     if keys:
         return assurance.PHISHING_RESISTANT
-    return assurance.TWO_FACTORS if required(user) else assurance.ONE_FACTOR
+    if required(user):
+        return assurance.TWO_FACTORS
+    # Who has nothing at all signs in with codes by mail, which are no factor: they may add their first one.
+    return assurance.ONE_FACTOR if user.has_usable_password() or ways_in.count(user) else assurance.NOTHING
 
 
 def references(user: User) -> set[str]:

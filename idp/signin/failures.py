@@ -22,6 +22,7 @@ RESTARTS = (
     "/login/code",
     "/login/second-factor",
     "/login/passkey-offer",
+    "/signup/passkey",
     "/login/enrol",
     "/login/lost-factor",
     "/login/terms",
@@ -58,7 +59,7 @@ def csrf_failure(request: HttpRequest, reason: str | Promise = "") -> HttpRespon
     form must not be repeated by the answer to it.
     """
     continuation = Continuation(request)
-    path = request.path.removesuffix("/resend").removesuffix("/passkey")
+    path = request.path if request.path in RESTARTS else request.path.removesuffix("/resend").removesuffix("/passkey")
     if reason != REASON_NO_CSRF_COOKIE and _is_ours(request):
         back = continuation.along(path, done="stale") if path in RESTARTS else _page_before(request)
         if path in SIGNED_IN_BY and continuation.interaction_id and request.user.is_authenticated:

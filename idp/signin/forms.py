@@ -106,15 +106,17 @@ class CodeRequestForm(IdentifierForm):
 
 
 class SignUpForm(forms.Form):
-    """A new account: known by an e-mail address, or by a mobile number (`by_phone`)."""
+    """A new account: known by an e-mail address, or by a mobile number (`by_phone`); with a `passkey` it needs no password."""
 
     email = EmailField(label=_("Email"))
     phone = PhoneField(label=_("Mobile number"))
     password = PasswordField(label=_("Password"), autocomplete="new-password")
     terms = forms.BooleanField(error_messages={"required": _("Accept the terms to create an account.")})
 
-    def __init__(self, *args: Any, by_phone: bool = False, terms: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, by_phone: bool = False, terms: bool = False, passkey: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._passkey = passkey
+        self.fields["password"].required = not passkey
         self.address_name = "phone" if by_phone else "email"
         del self.fields["email" if by_phone else "phone"]
         if not terms:
@@ -125,7 +127,9 @@ class SignUpForm(forms.Form):
         """The canonical address of a form that is valid."""
         return str(self.cleaned_data[self.address_name])
 
-    def clean_password(self) -> str:
+    def clean_password(self) -> str | None:
+        if self._passkey:
+            return None
         password: str = self.cleaned_data["password"]
         passwords.validate(password, context=passwords.context_words(email=self.cleaned_data.get(self.address_name)))
         return password

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from idp import sessions
 from idp.accounts import allauth as seam
+from idp.accounts import ways_in
 from idp.accounts.models import User
 from idp.interactions import browser
 from idp.mfa import factors, policy, step_up
@@ -46,12 +47,26 @@ class OfferStage(seam.Stage):
 @require_http_methods(["GET", "HEAD", "POST"])
 def offered(request: HttpRequest) -> HttpResponseBase:
     """`/login/passkey-offer`: add one now, or go on without."""
-    continuation = Continuation(request)
     user = request.user
     if not isinstance(user, User) or not step_up.is_fresh(request, user) or not offer.is_due(user, seam.recorded(request, user)):
-        return HttpResponseRedirect(continuation.url)
+        return HttpResponseRedirect(Continuation(request).url)
+    return _add(request, user, template="passkey_offer")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def signed_up(request: HttpRequest) -> HttpResponseBase:
+    """`/signup/passkey`: the first way in of somebody who chose no password."""
+    user = request.user
+    if not isinstance(user, User) or not step_up.is_fresh(request, user) or ways_in.count(user):
+        return HttpResponseRedirect(Continuation(request).url)
+    return _add(request, user, template="signup_passkey")
+
+
+def _add(request: HttpRequest, user: User, *, template: str) -> HttpResponseBase:
+    """Show the page, or take what its form brings: the answer of the browser, or "not now"."""
+    continuation = Continuation(request)
     if request.method != "POST":
-        return page(request, "passkey_offer", continuation=continuation)
+        return page(request, template, continuation=continuation)
     if request.POST.get("decision") == "later":
         offer.put_off(user)
         return HttpResponseRedirect(continuation.url)
@@ -61,7 +76,7 @@ def offered(request: HttpRequest) -> HttpResponseBase:
     try:
         key = registration.complete(user, kind="passkey", **answer_of(request))
     except Refused as refusal:
-        return page(request, "passkey_offer", continuation=continuation, refusal=passkey_refusal(refusal.why), status=400)
+        return page(request, template, continuation=continuation, refusal=passkey_refusal(refusal.why), status=400)
     with transaction.atomic():
         step_up.prove(request, user, key, client_id=continuation.client_id, **Proved(key, key.verified).facts)
         if factors.codes_left(user):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
@@ -21,13 +22,13 @@ from idp.federation.upstreams import home_of
 from idp.kernel import limits
 
 from . import codes
-from .continuation import Continuation
+from .continuation import Continuation, fields_of
 from .forms import CodeForm, SignUpForm
 from .pages import allowed_upstreams, handles_passwords, page, throttled
 from .upstream import WAITING, leave
 
 if TYPE_CHECKING:
-    from idp.accounts.models import Invitation
+    from idp.accounts.models import AddressProof, Invitation, User
 
 INVITATION_KEY = "invitation"
 
@@ -53,7 +54,7 @@ def signup(request: HttpRequest) -> HttpResponseBase:
     home = home_of(request.POST.get("email", "")[:MAX_LENGTH], allowed_upstreams(continuation)) if WAITING not in request.session else None
     if home is not None:
         return leave(request, continuation, home, login_hint=request.POST["email"].strip())
-    form = _form(by_phone, request.POST)
+    form = _form(by_phone, request.POST, passkey=request.POST.get("way") == "passkey")
     if form.is_valid() and invitation is not None and invitation.address not in ("", form.address):
         form.add_error(form.address_name, _("Your invitation is for another address. Use the one to which it was sent."))
     if not form.is_valid():
@@ -93,15 +94,7 @@ def verify(request: HttpRequest) -> HttpResponseBase:
     if verdict.user is not None:
         del request.session[codes.SIGN_UP.key]
         request.session.pop(INVITATION_KEY, None)
-        target = continuation.url if continuation.fields else data.get("continue")
-        with transaction.atomic():
-            return sign_in(
-                request,
-                verdict.user,
-                continue_to=target if is_local_path(target) else settings.LOGIN_REDIRECT_URL,
-                client_id=continuation.client_id or data.get("client"),
-                signup=proof.purpose == Purpose.SIGN_UP,
-            )
+        return _signed_up(request, continuation, data, proof, verdict.user)
     if verdict.refusal == "taken":
         # Only who read the mail comes here: in another window the same sign-up was finished first, or the same invitation used.
         del request.session[codes.SIGN_UP.key]
@@ -110,13 +103,33 @@ def verify(request: HttpRequest) -> HttpResponseBase:
     return codes.show(request, codes.SIGN_UP, continuation, proof, form)
 
 
+def _signed_up(request: HttpRequest, continuation: Continuation, data: dict[str, Any], proof: AddressProof, user: User) -> HttpResponseBase:
+    """Into the account, whoever chose a passkey instead of a password past the page that makes it."""
+    target = continuation.url if continuation.fields else data.get("continue")
+    target = target if is_local_path(target) else settings.LOGIN_REDIRECT_URL
+    method = "password"
+    if not user.has_usable_password():
+        carried = urlencode(fields_of(target))
+        target = f"/signup/passkey?{carried}" if carried else "/signup/passkey"
+        method = "sms" if addresses.is_phone(proof.address) else "email"
+    with transaction.atomic():
+        return sign_in(
+            request,
+            user,
+            continue_to=target,
+            client_id=continuation.client_id or data.get("client"),
+            signup=proof.purpose == Purpose.SIGN_UP,
+            method=method,
+        )
+
+
 @require_POST
 def resend(request: HttpRequest) -> HttpResponseBase:
     """`/signup/verify/resend`: a new code, when it is time."""
     return codes.resend(request, codes.SIGN_UP, "verify_gone")
 
 
-def _form(by_phone: bool, *args: object, **kwargs: object) -> SignUpForm:
+def _form(by_phone: bool, *args: Any, **kwargs: Any) -> SignUpForm:
     return SignUpForm(*args, by_phone=by_phone, terms=bool(settings.IDP.terms_version), **kwargs)
 
 

@@ -37,6 +37,7 @@ urlpatterns = [
     path("federation/<slug:name>/start", upstream.start, name="federation_start"),
     path("federation/<slug:name>/callback", upstream.callback, name="federation_callback"),
     path("signup", signup.signup, name="signup"),
+    path("signup/passkey", passkey_adding.signed_up, name="signup_passkey"),
     path("signup/verify", signup.verify, name="verify_email"),
     path("signup/verify/resend", signup.resend, name="resend_code"),
     path("password/forgot", recovery.forgot, name="password_forgot"),

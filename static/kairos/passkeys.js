@@ -72,7 +72,7 @@
     if ("autofill" in form.dataset) offer(form).catch(() => {});
   }
   document.querySelectorAll("[data-passkey-missing]").forEach((text) => (text.hidden = true));
-  document.querySelectorAll("[data-passkey-or]").forEach((line) => (line.hidden = false));
+  document.querySelectorAll("[data-passkey-or], [data-passkey-way]").forEach((part) => (part.hidden = false));
 
   // Whether to offer a passkey after a sign-in with a password: only where this device could hold one.
   const capable = document.querySelectorAll("input[data-passkey-capable]");

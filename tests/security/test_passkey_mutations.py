@@ -80,7 +80,7 @@ def test_registrations(person, unspent):
     honest = SecurityKey().create({**asked.options, "challenge": websafe_encode(b"c" * 32)})
     for _ in range(EACH):
         answer = answer_mutated(chance, honest)
-        refused(lambda answer=answer: registration._judged(person, "passkey", b"c" * 32, answer))  # type: ignore[misc]  # or it is harmless
+        refused(lambda answer=answer: registration._judged(person, "passkey", b"c" * 32, answer))  # or it is harmless
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_assertions(person, unspent, monkeypatch):
     in_vain = 0
     for _ in range(EACH):
         answer = answer_mutated(chance, honest)
-        in_vain += refused(lambda answer=answer: assertion.sign_in(state="", answer=answer, browser=BROWSER))  # type: ignore[misc]
+        in_vain += refused(lambda answer=answer: assertion.sign_in(state="", answer=answer, browser=BROWSER))
     assert in_vain > EACH * 0.8
     key.refresh_from_db()
     assert key.disabled_at is None, "nothing unsigned makes a key suspect"

@@ -112,10 +112,10 @@ def test_the_types_are_not_mixed_up(client, person):
     asked = ask(client)
     held.client_data = {"type": "webauthn.create"}
     assert send(client, asked, held.get(asked["options"])).status_code == 400
-    asked = registration.begin(person, kind="passkey", browser=BROWSER)
+    begun = registration.begin(person, kind="passkey", browser=BROWSER)
     fresh = SecurityKey(client_data={"type": "webauthn.get"})
     with pytest.raises(Refused):
-        registration.complete(person, kind="passkey", state=asked.state, answer=json.dumps(fresh.create(asked.options)), browser=BROWSER)
+        registration.complete(person, kind="passkey", state=begun.state, answer=json.dumps(fresh.create(begun.options)), browser=BROWSER)
 
 
 @clause("WK-04")
@@ -162,10 +162,10 @@ def test_a_challenge_of_another_browser_ceremony_or_person(client, person):
     client.post("/login", {"login": person.email, "password": PASSWORD})
     assert send(client, asked, held.get(asked["options"]), SECOND).status_code == 400, "another person"
     assert nobody(client)
-    asked = registration.begin(eve, kind="passkey", browser=BROWSER)
-    answer = json.dumps(SecurityKey().create(asked.options))
+    begun = registration.begin(eve, kind="passkey", browser=BROWSER)
+    answer = json.dumps(SecurityKey().create(begun.options))
     with pytest.raises(Refused):
-        registration.complete(person, kind="passkey", state=asked.state, answer=answer, browser=BROWSER)
+        registration.complete(person, kind="passkey", state=begun.state, answer=answer, browser=BROWSER)
 
 
 @clause("WK-06")
