@@ -45,6 +45,10 @@ format: ## rewrite the Python files in the house style
 	@bin/setup dev
 	@$(PY) -m ruff check --fix --quiet . && $(PY) -m ruff format .
 
+faults: ## the long run of the fault harness: random kills, races, dead servers (docs/reliability.md; ARGS="storm --seed 7")
+	@bin/setup dev
+	@$(PY) -m tests.faults.long $(ARGS)
+
 bench: ## requests/s, latency and CPU of every endpoint, next to a trivial view (docs/performance.md; ARGS="--only userinfo")
 	@bin/setup dev
 	@$(PY) tests/bench/run.py $(ARGS)

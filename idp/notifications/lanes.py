@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 SLOTS = 8
 # A lease that has less than this left is renewed before the next call: one attempt may take up to the time-outs of its calls.
-LEASE_MARGIN = timedelta(seconds=25)
+LEASE_MARGIN = timedelta(seconds=12)
 KEPT_ATTEMPTS = 10
 LONGEST_REQUESTED_PAUSE = 3600.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -72,7 +72,7 @@ def add(*, name: str, url: str, events: Sequence[str], contact: str = "", by: UU
 
 def update(row: Webhook, changes: Mapping[str, Any], *, by: UUID | None = None) -> tuple[str, ...]:
     """Change `name`, `url`, `events`, `contact` or `enabled`; returns the names of what is different now. Raises WebhookError."""
-    checks = {"name": _name, "url": _url, "events": _patterns, "contact": _contact, "enabled": bool}
+    checks: dict[str, Callable[[Any], Any]] = {"name": _name, "url": _url, "events": _patterns, "contact": _contact, "enabled": bool}
     wanted = {name: checks[name](value) for name, value in changes.items()}
     with transaction.atomic():
         locked = Webhook.objects.select_for_update().get(pk=row.pk)

@@ -93,7 +93,7 @@ EXPORTERS = [f"idp.console.export.{part}" for part in ("account", "profile", "ad
 
 # A worker that claimed a row and died: the row comes due again after so long. Longer than any receiver may take (each has its
 # own time-out of seconds), short enough that the mail of somebody who waits is still of use.
-DELIVERY_LEASE_SECONDS = 60
+DELIVERY_LEASE_SECONDS = 30
 
 # Who delivers the outbox rows: receiver name -> function(delivery id, payload), see idp/notifications/receivers/__init__.py.
 RECEIVERS = {

@@ -178,7 +178,7 @@ def test_a_worker_killed_in_the_middle_of_a_mail_loses_nothing(house: House) -> 
 
 def test_random_kills_lose_and_invent_nothing(house: House) -> None:
     seed = random.randrange(10**6)
-    print(f"seed {seed}")  # noqa: T201
+    print(f"seed {seed}")
     dice = random.Random(seed)
     house.sink.seconds = 0.02
     subjects = [str(number) for number in range(60)]

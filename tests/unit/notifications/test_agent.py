@@ -116,9 +116,12 @@ def test_one_event_with_allergies_and_more_is_two_calls_with_two_keys(agent: Age
 def test_every_call_is_authorized_signed_and_named(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, str]] = []
     check = agent.signed
-    monkeypatch.setattr(
-        agent, "signed", lambda headers, body: seen.append({k.lower(): v for k, v in headers.items()}) or check(headers, body)
-    )  # type: ignore[func-returns-value]
+
+    def remember(headers: Any, body: bytes) -> bool:
+        seen.append({name.lower(): value for name, value in headers.items()})
+        return check(headers, body)
+
+    monkeypatch.setattr(agent, "signed", remember)
     make()
     delivery.deliver_due()
     [headers] = seen
