@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -34,7 +36,7 @@ class ReceiverFilter(ChoiceFilter):
 
     title = gettext_lazy("receiver")
     parameter_name = "receiver"
-    conditions = {name: (name, Q(receiver=name)) for name in settings.RECEIVERS}
+    conditions = {name: (name, Q(receiver=name)) for name in (*settings.RECEIVERS, *settings.EVENT_RECEIVERS)}
 
 
 class DeliveryAdmin(RecordAdmin):
@@ -43,15 +45,32 @@ class DeliveryAdmin(RecordAdmin):
     change_list_template = "staff/deliveries.html"
     detail_template = "staff/delivery.html"
     list_title = gettext_lazy("Deliveries")
-    lead = gettext_lazy("Mail and other messages on their way out. What they say is sealed and not shown.")
-    list_display = ("id_shown", "to_whom", "state_shown", "tries", "made", "why")
+    lead = gettext_lazy("Mail, events and other messages on their way out. What they say is sealed and not shown.")
+    list_display = ("id_shown", "to_whom", "what", "state_shown", "tries", "made", "why")
+    search_fields = ("id",)
+    search_help_text = gettext_lazy("sub, event id or webhook id")
     list_filter = (StateFilter, ReceiverFilter, RecordedFilter)
     ordering = ("-id",)
-    csv_columns = ("id", "receiver", "state", "attempts", "created_at", "due_at", "done_at", "last_error")
+    csv_columns = ("id", "receiver", "state", "attempts", "name", "person", "created_at", "due_at", "done_at", "last_error")
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("payload")
+        return super().get_queryset(request).defer("payload", "log")
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        """Whole identifiers only."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            wanted = UUID(term)
+        except ValueError:
+            return queryset.none(), False
+        return queryset.filter(Q(pk=wanted) | Q(person=wanted) | Q(event=wanted) | Q(target=str(wanted))), False
+
+    @admin.display(description=gettext_lazy("Event"))
+    def what(self, row: Delivery) -> str:
+        return row.name
 
     @admin.display(description="id")
     def id_shown(self, row: Delivery) -> Any:
@@ -81,6 +100,7 @@ class DeliveryAdmin(RecordAdmin):
         return [
             self.action_path("retry-dead/", self.retry_all_view, "retry_all"),
             self.action_path("<str:object_id>/retry/", self.retry_view, "retry"),
+            self.action_path("<str:object_id>/skip/", self.skip_view, "skip"),
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -90,7 +110,7 @@ class DeliveryAdmin(RecordAdmin):
 
     def retry_all_view(self, request: HttpRequest) -> HttpResponseBase:
         """Send every dead message again that may still be of use to somebody."""
-        dead = Delivery.objects.filter(state=Delivery.State.DEAD).exclude(payload="").order_by("id")
+        dead = Delivery.objects.filter(state=Delivery.State.DEAD).exclude(payload="", event=None).order_by("id")
         back = f"{self.list_url()}?state={Delivery.State.DEAD.value}"
         if request.method == "POST":
             sent = sum(delivery.retry(row, by=request.user.pk) for row in list(dead.values_list("pk", flat=True)[:MOST_AT_ONCE]))
@@ -120,6 +140,9 @@ class DeliveryAdmin(RecordAdmin):
             "state": badge(row.get_state_display(), _KINDS.get(row.state, "")),
             "may_retry": delivery.may_retry(row),
             "retry_url": self.object_url(row, "retry"),
+            "may_skip": row.state == Delivery.State.DEAD and row.lane is not None,
+            "skip_url": self.object_url(row, "skip"),
+            "attempts": [_shown(entry) for entry in reversed(row.log)],
         }
 
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
@@ -132,3 +155,19 @@ class DeliveryAdmin(RecordAdmin):
         else:
             messages.error(request, _("It cannot be sent again: it is not dead any more, or what it said is gone."))
         return HttpResponseRedirect(self.object_url(row))
+
+    def skip_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """Give a dead message up, so that later ones can leave."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        row = self.find(request, object_id)
+        if delivery.skip(row.pk, by=request.user.pk):
+            messages.success(request, _("It is given up; later messages about the same person leave now."))
+        else:
+            messages.error(request, _("It is not dead any more."))
+        return HttpResponseRedirect(self.object_url(row))
+
+
+def _shown(entry: dict[str, Any]) -> dict[str, Any]:
+    details = {name: entry[name] for name in ("request", "response") if name in entry}
+    return {**entry, "details": json.dumps(details, indent=2, ensure_ascii=False) if details else ""}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
 from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import URLPattern, reverse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from idp.accounts.models import User
@@ -15,6 +18,7 @@ from idp.audit import search
 from idp.events.catalogue import CATALOGUE
 from idp.events.models import EventRecord
 from idp.events.partitions import first_id
+from idp.notifications import replay
 from idp.oidc.models import RefusedRequest
 
 from .lists import ChoiceFilter, RecordAdmin, RecordedFilter, TimeFilter, badge, identifier, moment
@@ -109,6 +113,44 @@ class EventAdmin(RecordAdmin):
     def when(self, record: EventRecord) -> Any:
         return moment(record.at)
 
+    def extra_urls(self) -> list[URLPattern]:
+        return [*super().extra_urls(), self.action_path("<str:object_id>/send/", self.send_view, "send")]
+
+    def send_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        """Send it again to a receiver of events: this one, or all of its person."""
+        row = self.find(request, object_id)
+        back = self.object_url(row)
+        if request.method == "POST":
+            receiver, _separator, what = request.POST.get("what", "").partition(" ")
+            if receiver not in settings.EVENT_RECEIVERS:
+                raise Http404
+            person = what == "person" and row.person is not None
+            chosen = replay.choose(person=row.person) if person else replay.choose().filter(pk=row.pk)
+            count = replay.replay(chosen, receiver=receiver, by=request.user.pk)
+            text = ngettext("%(count)d message is on its way.", "%(count)d messages are on their way.", count)
+            messages.success(request, text % {"count": count})
+            return HttpResponseRedirect(back)
+        options = [(name, gettext("This event to “%(receiver)s”") % {"receiver": name}) for name in settings.EVENT_RECEIVERS]
+        if row.person is not None:
+            options += [
+                (f"{name} person", gettext("All events of this person to “%(receiver)s”") % {"receiver": name})
+                for name in settings.EVENT_RECEIVERS
+            ]
+        return self.page(
+            request,
+            "staff/confirm.html",
+            title=gettext("Send %(event)s again") % {"event": row.name},
+            effects=[
+                gettext(
+                    "Only what the receiver asked for is sent, with the ids that it had before: whoever keeps those sees a repetition."
+                ),
+                gettext("It leaves behind everything that is new."),
+            ],
+            choice=("what", gettext("What is sent again?"), options),
+            label=gettext("Send again"),
+            back_url=back,
+        )
+
     def detail_title(self, row: EventRecord) -> str:
         return row.name
 
@@ -117,6 +159,8 @@ class EventAdmin(RecordAdmin):
         data = {name: value for name, value in row.data.items() if name != "changes"}
         changed = [(name, _side(sides, "old"), _side(sides, "new")) for name, sides in row.data.get("changes", {}).items()]
         return {
+            "send_url": self.object_url(row, "send"),
+            "deliveries_url": f"{reverse('admin:events_delivery_changelist')}?q={row.pk}",
             "changed": changed,
             "meaning": (kind.__doc__ or "").split("\n\n")[0] if kind else "",
             "data": json.dumps(data, indent=2, ensure_ascii=False) if data else "",

@@ -8,6 +8,7 @@ from idp.access.models import Group
 from idp.accounts.models import User
 from idp.events.models import Delivery, EventRecord
 from idp.mfa.models import ResetRequest
+from idp.notifications.models import Webhook
 from idp.oidc.models import Client, RefusedRequest, SigningKey
 
 from .clients import ClientAdmin
@@ -19,6 +20,7 @@ from .people import PersonAdmin
 from .refusals import RefusalAdmin
 from .resets import ResetAdmin
 from .site import site
+from .webhooks import WebhookAdmin
 
 for _model, _page in (
     (Client, ClientAdmin),
@@ -28,6 +30,7 @@ for _model, _page in (
     (EventRecord, EventAdmin),
     (RefusedRequest, RefusalAdmin),
     (Delivery, DeliveryAdmin),
+    (Webhook, WebhookAdmin),
     (SigningKey, KeyAdmin),
 ):
     site.register(_model, _page)

@@ -21,6 +21,7 @@ from typing import Any
 import redis as redis_client
 
 from tests.faults.ledger import Client, Ledger, check
+from tests.faults.proxy import Mode
 from tests.faults.site import AGENT_SECRET, CANARY, Killer, Site, site
 from tests.support import servers
 
@@ -353,7 +354,8 @@ def outside(options: argparse.Namespace) -> dict[str, Any]:
         _sign_ins(here, seconds=4)
         found["normal"] = _sign_ins(here, seconds=options.seconds)
         sent = 0
-        for name, mode, delay in (("swallowed", "swallow", 0.0), ("slow", "pass", 30.0), ("refused", "cut", 0.0)):
+        faults: tuple[tuple[str, Mode, float], ...] = (("swallowed", "swallow", 0.0), ("slow", "pass", 30.0), ("refused", "cut", 0.0))
+        for name, mode, delay in faults:
             here.agent_proxy.set(mode, delay=delay)
             here.mail_proxy.set(mode, delay=delay)
             for number in range(10):

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Part:
     def start(self) -> None:
         identity = {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []} if self.account else {}
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(  # type: ignore[call-overload]
+            self.process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -93,6 +94,11 @@ class Part:
                 return
             time.sleep(0.1)
         raise servers.DidNotStart(f"{self.name}:\n{self.log_path.read_text(errors='replace')[-3000:]}")
+
+
+def _command(server: servers.Server) -> list[str]:
+    arguments: Any = server.process.args
+    return [str(word) for word in arguments]
 
 
 def _signal(pid: int, number: int) -> None:
@@ -162,9 +168,9 @@ class Site:
         python, manage = sys.executable, str(servers.ROOT / "manage.py")
         account = servers._unprivileged_account("postgres")
         self.parts: dict[str, Part] = {}
-        postgres = Part("postgresql", list(map(str, database.process.args)), os.environ, ready=self._database_ready, account=account)  # type: ignore[call-overload]
+        postgres = Part("postgresql", _command(database), os.environ, ready=self._database_ready, account=account)
         postgres.process = database.process
-        redis = Part("redis", list(map(str, broker.process.args)), os.environ, ready=lambda: servers.listens(broker.port))  # type: ignore[call-overload]
+        redis = Part("redis", _command(broker), os.environ, ready=lambda: servers.listens(broker.port))
         redis.process = broker.process
         self.parts |= {"postgresql": postgres, "redis": redis}
         self.parts["agent"] = Part(
@@ -178,7 +184,7 @@ class Site:
                 f"web{number}",
                 [python, manage, "serve", "--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--threads", "6"],
                 self.environ,
-                ready=lambda port=port: self._answers(port),  # type: ignore[misc]
+                ready=partial(self._answers, port),
             )
         for number in range(workers):
             self.parts[f"worker{number}"] = self._background(f"worker{number}", [python, manage, "worker"], "worker ready")
@@ -226,7 +232,7 @@ class Site:
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url, connect_timeout=3, autocommit=True) as connection:
-            cursor = connection.execute(statement, parameters or None)  # type: ignore[arg-type]
+            cursor = connection.execute(statement, parameters or None)
             return list(cursor.fetchall()) if cursor.description else []
 
     def change(self, port: int, **wanted: Any) -> dict[str, Any] | None:

@@ -29,14 +29,19 @@ class FaultsConfig(AppConfig):
             "after_send": ("idp.notifications.lanes", "_write", "before"),
             "before_close": ("idp.notifications.lanes", "_close", "before"),
         }.items():
-            if settings.FAILPOINTS.get(name):
-                _wrap(module, function, when, settings.FAILPOINTS[name])
+            if share := _failpoints().get(name):
+                _wrap(module, function, when, share)
+
+
+def _failpoints() -> dict[str, float]:
+    chosen: dict[str, float] = getattr(settings, "FAILPOINTS", {})
+    return chosen
 
 
 def _wrap(module: str, function: str, when: str, share: float) -> None:
     owner = __import__(module, fromlist=["_"])
     inner: Callable[..., Any] = import_string(f"{module}.{function}")
-    dice = random.Random(f"{settings.FAILPOINT_SEED}:{function}:{os.getpid()}")
+    dice = random.Random(f"{os.getenv('FAILPOINT_SEED', '0')}:{function}:{os.getpid()}")
 
     off = settings.IDP.data_dir / "failpoints-off"
 

@@ -10,4 +10,3 @@ from idp.settings.apps import INSTALLED_APPS as _APPS
 ROOT_URLCONF = "tests.faults.site_urls"
 INSTALLED_APPS = [*_APPS, "tests.faults.site_app.FaultsConfig"]
 FAILPOINTS = {name: float(share) for name, _, share in (one.partition(":") for one in os.environ.get("FAILPOINTS", "").split(",")) if name}
-FAILPOINT_SEED = int(os.environ.get("FAILPOINT_SEED", "0"))
