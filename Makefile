@@ -8,7 +8,7 @@ PY = .venv/bin/python
 SUITE = https://suite.test:8443
 PLAN = basic
 
-.PHONY: help run env test test-quick lint types architecture format check bench bench-peers conformance lock docs translations clean
+.PHONY: help run env test test-quick lint types architecture format check faults bench bench-peers conformance lock docs translations clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | awk -F '\t' '{ printf "  make %-13s %s\n", $$1, $$2 }'
