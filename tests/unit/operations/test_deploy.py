@@ -80,7 +80,7 @@ def test_compose_runs_what_the_tests_run() -> None:
     started = Path(servers.__file__).read_text()
     for command in ("prepare", "serve", "worker", "beat"):
         assert f'"{command}"' in started
-    assert set(COMPOSE["services"]) == {"migrate", "web", "worker", "beat", "nginx", "postgres", "redis", "mailpit"}
+    assert set(COMPOSE["services"]) == {"migrate", "web", "worker", "beat", "nginx", "postgres", "redis", "mailpit", "agent"}
 
 
 def test_containers_of_ours_have_no_rights() -> None:
