@@ -242,7 +242,8 @@ def sign_out_everywhere(user: User, *, by: UUID | None = None) -> None:
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(credential_epoch=F("credential_epoch") + 1)
         user.refresh_from_db(fields=["credential_epoch"])
-        emit(AccountSignedOutEverywhere(), person=user.pk, by=by)
+        changes = diff({"sign_in_epoch": user.credential_epoch - 1}, {"sign_in_epoch": user.credential_epoch})
+        emit(AccountSignedOutEverywhere(), person=user.pk, by=by, changes=changes)
 
 
 def sign_out_everybody() -> int:

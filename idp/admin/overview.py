@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from idp.accounts.models import User
+from idp.audit import heads
+from idp.audit.models import Head
 from idp.events.models import Delivery, EventRecord
 from idp.kernel.clock import now
 from idp.oidc.keys import rotation
@@ -54,7 +56,7 @@ class State:
 
 
 def look() -> State:
-    """Look at keys, deliveries, the day's events and refusals, and count people and clients. Six queries."""
+    """Look at keys, deliveries, the day's events and refusals, and count people and clients. Seven queries."""
     from .lists import first_identifier
 
     moment = now()
@@ -76,7 +78,7 @@ def look() -> State:
         .order_by("-count", "client_id")[:MOST_FAILING]
     )
     return State(
-        concerns=[*_about_keys(moment), *_about_deliveries(deliveries, moment)],
+        concerns=[*_about_keys(moment), *_about_deliveries(deliveries, moment), *_about_audit(moment)],
         sign_ins=events.get("sign_in.succeeded", 0),
         failed_sign_ins=events.get("sign_in.failed", 0),
         sign_ups=events.get("account.created", 0),
@@ -114,6 +116,14 @@ def _about_keys(moment: datetime) -> list[Concern]:
         if since < overdue
     ]
     return found
+
+
+def _about_audit(moment: datetime) -> list[Concern]:
+    newest = Head.objects.order_by("-number").values_list("at", flat=True).first()
+    if newest is None or newest > moment - heads.AT_LEAST_EVERY - timedelta(hours=1):
+        return []
+    text = _("The event log was last sealed %(age)s ago: is the scheduler running?") % {"age": timesince(newest, moment, depth=1)}
+    return [Concern(text, reverse("admin:events_eventrecord_changelist"))]
 
 
 def _about_deliveries(counts: dict[str, Any], moment: datetime) -> list[Concern]:

@@ -42,6 +42,7 @@ _SECTIONS: tuple[tuple[_StrPromise, str], ...] = (
     (gettext_lazy("Refused requests"), "admin:oidc_refusedrequest_changelist"),
     (gettext_lazy("Deliveries"), "admin:events_delivery_changelist"),
     (gettext_lazy("Webhooks"), "admin:notifications_webhook_changelist"),
+    (gettext_lazy("Shared Signals"), "admin:ssf_stream_changelist"),
     (gettext_lazy("Signing keys"), "admin:oidc_signingkey_changelist"),
 )
 

@@ -10,6 +10,7 @@ from idp.events.models import Delivery, EventRecord
 from idp.mfa.models import ResetRequest
 from idp.notifications.models import Webhook
 from idp.oidc.models import Client, RefusedRequest, SigningKey
+from idp.ssf.models import Stream
 
 from .clients import ClientAdmin
 from .deliveries import DeliveryAdmin
@@ -20,6 +21,7 @@ from .people import PersonAdmin
 from .refusals import RefusalAdmin
 from .resets import ResetAdmin
 from .site import site
+from .streams import StreamAdmin
 from .webhooks import WebhookAdmin
 
 for _model, _page in (
@@ -31,6 +33,7 @@ for _model, _page in (
     (RefusedRequest, RefusalAdmin),
     (Delivery, DeliveryAdmin),
     (Webhook, WebhookAdmin),
+    (Stream, StreamAdmin),
     (SigningKey, KeyAdmin),
 ):
     site.register(_model, _page)

@@ -67,6 +67,12 @@ def lock() -> Sealer | None:
     return Sealer.objects.filter(pk=1).first()  # SQLite: the transaction holds the one write lock
 
 
+def hold() -> None:
+    """Keep everybody from sealing until the end of the transaction; waits for who is at it (PostgreSQL; SQLite has one writer)."""
+    if connection.vendor == "postgresql":
+        list(Sealer.objects.select_for_update().filter(pk=1))
+
+
 def own_keys() -> dict[str, dict[str, str]]:
     """Public keys (JWK by kid) that are proved to be this provider's: the sealed private half opens and belongs to it.
 

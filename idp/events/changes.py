@@ -17,17 +17,20 @@ MOST_MEMBERS, MOST_ITEMS, MOST_TEXT, MOST_IN_ALL = 60, 20, 200, 16_000
 _SECRET_WORDS = ("secret", "password", "private", "sealed", "digest", "registration_access")
 
 
-def diff(before: Mapping[str, Any], after: Mapping[str, Any], *, personal: Collection[str] | None = ()) -> Changes:
+def diff(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, personal: Collection[str] | None = (), secret: Collection[str] = ()
+) -> Changes:
     """The members that differ: name to `{"old": …, "new": …}`; a side on which the member was absent is left out.
 
-    Values of `personal` members become a mark; None = all of them are. Values are JSON-able.
+    Values of `personal` members become a mark (None = all of them are), and so do those of `secret` ones and of whatever is called so.
+    Values are JSON-able.
     """
     changes: Changes = {}
     size = 0
     for name in sorted({*before, *after})[:MOST_MEMBERS]:
         if before.get(name) == after.get(name) and (name in before) == (name in after):
             continue
-        mark = SECRET if is_secret(name) else PERSONAL if personal is None or name in personal else None
+        mark = SECRET if name in secret or is_secret(name) else PERSONAL if personal is None or name in personal else None
         sides = {side: mark or _bounded(values[name]) for side, values in (("old", before), ("new", after)) if name in values}
         size += len(str(sides))
         changes[name] = sides if size < MOST_IN_ALL else dict.fromkeys(sides, LONG)

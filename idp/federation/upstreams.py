@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from idp.accounts.attributes import attributes
 from idp.events import catalogue, emit
+from idp.events.changes import diff
 from idp.kernel import clock, generations, outbound, sealing
 
 from .models import UpstreamRow
@@ -157,7 +158,7 @@ def add(*, name: str, issuer: str, client_id: str, secret: str, by: UUID | None 
                 row.save(force_insert=True)
         except IntegrityError:
             raise Invalid("name", "is taken") from None
-        emit(catalogue.UpstreamAdded(upstream=name), by=by)
+        emit(catalogue.UpstreamAdded(upstream=name), by=by, changes=diff({}, _of(row).described()))
         generations.bump(GENERATION)
     return _of(row)
 
@@ -177,7 +178,8 @@ def update(name: str, *, secret: str | None = None, by: UUID | None = None, **me
         after = _of(row).described()
         changed = [member for member, value in after.items() if before[member] != value] + (["secret"] if secret is not None else [])
         if changed:
-            emit(catalogue.UpstreamUpdated(upstream=name, members=tuple(changed)), by=by)
+            replaced = {} if secret is None else diff({"secret": 1}, {"secret": 2})
+            emit(catalogue.UpstreamUpdated(upstream=name, members=tuple(changed)), by=by, changes=diff(before, after) | replaced)
         generations.bump(GENERATION)
     return _of(row)
 
@@ -190,11 +192,12 @@ def remove(name: str, *, by: UUID | None = None) -> int:
         row = UpstreamRow.objects.select_for_update().filter(name=name).first()
         if row is None:
             raise Invalid("name", "is not known")
+        before = _of(row).described()
         row.delete()
         google = _from_environment()
         served = UpstreamRow.objects.filter(issuer=row.issuer).exists() or (google is not None and google.issuer == row.issuer)
         links = 0 if served else allauth.delete_all(row.issuer)
-        emit(catalogue.UpstreamRemoved(upstream=name, links=links), by=by)
+        emit(catalogue.UpstreamRemoved(upstream=name, links=links), by=by, changes=diff(before, {}))
         generations.bump(GENERATION)
     return links
 

@@ -16,6 +16,7 @@ from idp.accounts import mail, people
 from idp.accounts.models import User
 from idp.events import emit
 from idp.events.catalogue import FactorResetAsked, FactorResetDeclined, FactorsReset
+from idp.events.changes import diff
 from idp.kernel import clock
 
 from . import factors, notices, policy, trust
@@ -151,5 +152,6 @@ def _perform(waiting: ResetRequest, *, by: User | None) -> None:
         model.objects.filter(user=user).delete()
     policy.done(user)
     people.sign_out_everywhere(user, by=by.pk if by is not None else None)
-    emit(FactorsReset(count=count, request=waiting.pk), person=user.pk, by=by.pk if by is not None else None)
+    by_whom = by.pk if by is not None else None
+    emit(FactorsReset(count=count, request=waiting.pk), person=user.pk, by=by_whom, changes=diff({"factors": count}, {"factors": 0}))
     notices.tell(user, "reset")

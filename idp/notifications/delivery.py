@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
 from idp.events import catalogue, emit, fanout, outbox
+from idp.events.changes import diff
 from idp.events.models import Delivery
 from idp.kernel import clock, sealing
 from idp.notifications import lanes, outages
@@ -175,7 +176,11 @@ def retry(delivery_id: UUID, *, by: UUID | None = None) -> bool:
         )
         if not back:
             return False
-        emit(catalogue.DeliveryRetried(delivery=str(row.pk), receiver=row.receiver), by=by)
+        emit(
+            catalogue.DeliveryRetried(delivery=str(row.pk), receiver=row.receiver),
+            by=by,
+            changes=diff({"state": row.state}, {"state": "waiting"}),
+        )
         if row.lane is None:
             outbox.wake_after_commit()
         else:
@@ -192,7 +197,11 @@ def skip(delivery_id: UUID, *, by: UUID | None = None) -> bool:
         now = clock.now()
         if not Delivery.objects.filter(pk=row.pk, state=Delivery.State.DEAD).update(state=Delivery.State.EXPIRED, payload="", done_at=now):
             return False
-        emit(catalogue.DeliverySkipped(delivery=str(row.pk), receiver=row.receiver), by=by)
+        emit(
+            catalogue.DeliverySkipped(delivery=str(row.pk), receiver=row.receiver),
+            by=by,
+            changes=diff({"state": row.state}, {"state": "expired"}),
+        )
         if row.lane is not None:
             fanout.open_lanes([(row.receiver, row.target, row.lane)], moment=now, priority=catalogue.Priority.NORMAL, unblock=True)
     return True

@@ -18,6 +18,7 @@ from idp.accounts import mail
 from idp.accounts.models import User
 from idp.events import catalogue, emit
 from idp.events.catalogue import CATALOGUE
+from idp.events.changes import Changes, diff
 from idp.events.models import Delivery, Lane, Outage
 from idp.kernel import generations, outbound, sealing
 from idp.notifications import signature
@@ -66,7 +67,7 @@ def add(*, name: str, url: str, events: Sequence[str], contact: str = "", by: UU
     with transaction.atomic():
         row.save(force_insert=True)
         generations.bump(GENERATION)
-        emit(catalogue.WebhookAdded(webhook=str(row.pk)), by=by)
+        emit(catalogue.WebhookAdded(webhook=str(row.pk)), by=by, changes=_changes({}, _members(row)))
     return row, key
 
 
@@ -76,6 +77,7 @@ def update(row: Webhook, changes: Mapping[str, Any], *, by: UUID | None = None) 
     wanted = {name: checks[name](value) for name, value in changes.items()}
     with transaction.atomic():
         locked = Webhook.objects.select_for_update().get(pk=row.pk)
+        before = _members(locked)
         changed = tuple(name for name, value in wanted.items() if getattr(locked, name) != value)
         if changed:
             for name in changed:
@@ -85,7 +87,7 @@ def update(row: Webhook, changes: Mapping[str, Any], *, by: UUID | None = None) 
                 Outage.objects.filter(receiver=RECEIVER, target=str(row.pk)).delete()
             locked.save()
             generations.bump(GENERATION)
-            emit(catalogue.WebhookUpdated(webhook=str(row.pk), members=changed), by=by)
+            emit(catalogue.WebhookUpdated(webhook=str(row.pk), members=changed), by=by, changes=_changes(before, _members(locked)))
     row.refresh_from_db()
     return changed
 
@@ -97,7 +99,7 @@ def rotate_key(row: Webhook, *, drop_former: bool = False, by: UUID | None = Non
         locked = Webhook.objects.select_for_update().get(pk=row.pk)
         former = [] if drop_former else keys(locked)[:1]
         Webhook.objects.filter(pk=row.pk).update(keys=_sealed(row.pk, [key, *former]))
-        emit(catalogue.WebhookKeyRotated(webhook=str(row.pk)), by=by)
+        emit(catalogue.WebhookKeyRotated(webhook=str(row.pk)), by=by, changes=diff({"signing_secret": 1}, {"signing_secret": 2}))
     return key
 
 
@@ -109,7 +111,16 @@ def remove(row: Webhook, *, by: UUID | None = None) -> None:
             model._default_manager.filter(receiver=RECEIVER, target=target).delete()
         if Webhook.objects.filter(pk=row.pk).delete()[0]:
             generations.bump(GENERATION)
-            emit(catalogue.WebhookRemoved(webhook=target), by=by)
+            emit(catalogue.WebhookRemoved(webhook=target), by=by, changes=_changes(_members(row), {}))
+
+
+def _members(row: Webhook) -> dict[str, Any]:
+    return {"name": row.name, "url": row.url, "events": row.events, "contact": row.contact, "enabled": row.enabled}
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
+    # Many services put what authorizes a caller into the address.
+    return diff(before, after, personal=("contact",), secret=("url",))
 
 
 def disable_failing(target: str, *, since: timedelta) -> bool:

@@ -123,7 +123,7 @@ def delete(stream: Stream, *, by: UUID | None = None) -> None:
         generations.bump(GENERATION)
 
 
-def set_status(stream: Stream, status: str, *, reason: str = "", ours: bool = False) -> None:
+def set_status(stream: Stream, status: str, *, reason: str = "", ours: bool = False, by: UUID | None = None) -> None:
     """8.1.2.2. Paused: tokens wait. Disabled: what happens meanwhile is never told. `ours` = the receiver is told. Raises Invalid."""
     if status not in Stream.Status.values:
         raise Invalid("status must be enabled, paused or disabled")
@@ -134,7 +134,7 @@ def set_status(stream: Stream, status: str, *, reason: str = "", ours: bool = Fa
         if before == status:
             return
         changes = diff({"status": before}, {"status": status})
-        emit(catalogue.SsfStreamUpdated(client_id=stream.client_id, stream=stream.pk, members=("status",)), changes=changes)
+        emit(catalogue.SsfStreamUpdated(client_id=stream.client_id, stream=stream.pk, members=("status",)), by=by, changes=changes)
         generations.bump(GENERATION)
         if status == Stream.Status.ENABLED:  # what waited for that need not wait for the end of a pause
             Lane.objects.filter(receiver=RECEIVER, target=stream.pk, due_at__gt=clock.now(), owner="").update(

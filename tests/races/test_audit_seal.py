@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
-from idp.audit import sealer
+from idp.audit import erasure, sealer
 from idp.audit.models import Link, Stream
 from idp.audit.verify import verify
 from idp.events import catalogue, emit
@@ -79,3 +79,22 @@ def test_a_row_of_a_transaction_that_runs_for_long_is_not_settled_over(monkeypat
     at_once(2, work)
     assert sealer.seal_due() == 1
     assert Link.objects.count() == EventRecord.objects.count() == 2
+
+
+@clause("hostile case EV-10")
+def test_somebody_who_is_erased_while_others_seal_leaves_nothing_that_looks_changed():
+    """Otherwise a salt could be kept for values that are gone, or an address stay in a row that was sealed a moment later."""
+    rotation.ensure("ES256")
+    people = [uuid4() for _ in range(20)]
+    for person in people * 5:
+        emit(catalogue.SignInFailed(reason="password"), person=person)
+
+    def work(number: int) -> None:
+        for person in people[number::4]:
+            sealer.seal_due()
+            erasure.forget(person)
+
+    at_once(4, work)
+    sealer.seal_due()
+    assert verify().problems == []
+    assert not EventRecord.objects.exclude(person=None).exists()

@@ -56,7 +56,7 @@ def body(record: EventRecord) -> str:
             "sequence": record.sequence,
             "by": str(record.by) if record.by else None,
             "client_id": record.client_id or None,
-            **{name: value for name, value in record.data.items() if name not in personal},
+            **{name: value for name, value in record.data.items() if name not in personal and name != "changes"},
         },
     }
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False)

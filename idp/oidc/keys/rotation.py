@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from idp.events import catalogue, emit
+from idp.events.changes import diff
 from idp.kernel import generations, jose, sealing
 from idp.kernel.clock import now
 from idp.oidc.models import SigningKey
@@ -63,7 +64,7 @@ def withdraw(kid: str, *, by: UUID | None = None) -> bool:
         key.delete()
         if not SigningKey.objects.filter(algorithm=key.algorithm, activates_at__lte=now(), retires_at=None).exists():
             _make(key.algorithm, publish_first=False, by=by)
-        emit(catalogue.KeyRetired(kid=kid, alg=key.algorithm), by=by)
+        emit(catalogue.KeyRetired(kid=kid, alg=key.algorithm), by=by, changes=diff({"published": True}, {"published": False}))
         generations.bump(GENERATION)
     return True
 
@@ -88,6 +89,10 @@ def _make(algorithm: str, *, publish_first: bool, by: UUID | None = None) -> Sig
         created_at=moment,
         activates_at=moment + timedelta(seconds=lead) if publish_first else moment,
     )
-    emit(catalogue.KeyCreated(kid=key.kid, alg=algorithm, signs_from=int(key.activates_at.timestamp())), by=by)
+    emit(
+        catalogue.KeyCreated(kid=key.kid, alg=algorithm, signs_from=int(key.activates_at.timestamp())),
+        by=by,
+        changes=diff({}, {"published": True}),
+    )
     generations.bump(GENERATION)
     return key
