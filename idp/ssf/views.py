@@ -6,7 +6,6 @@ Spec: SSF 1.0 7.1 (metadata), 8.1.1 to 8.1.4; RFC 8936 2. Status codes are those
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.conf import settings
@@ -80,7 +79,7 @@ def endpoint(**methods: tuple[tuple[str, ...], Handler]) -> Callable[..., HttpRe
         answer.headers.setdefault("Cache-Control", "no-store")
         return answer
 
-    return wraps(metadata, assigned=())(view)
+    return view
 
 
 def _challenge(denied: access.Denied, scopes: tuple[str, ...]) -> HttpResponse:
