@@ -6,18 +6,20 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from idp.events.catalogue import Event
+from idp.accounts.models import AddressChange
+from idp.events.catalogue import AccountEmailChanged, Event
 from idp.events.models import Delivery, EventRecord
 from idp.kernel import sealing
 from idp.notifications.receivers import Call, NotNow, Refused
 from idp.oidc.clients import cache
 from idp.ssf import streams, tokens
 from idp.ssf.models import Stream
-from idp.ssf.signals import TRANSLATIONS, signals_of
+from idp.ssf.signals import IDENTIFIER_CHANGED, TRANSLATIONS, signals_of
 
 log = logging.getLogger(__name__)
 
 PAUSE_AFTER = timedelta(days=3)
+SAME_TRANSACTION = timedelta(minutes=1)
 
 
 class Streams:
@@ -48,7 +50,13 @@ class Streams:
                 continue
             # From the event: a repetition after a crash is recognised as the same (RFC 8417 2.2).
             jti = f"{record.pk.hex}{number}"
-            token = tokens.about_person(stream, client, signal, jti=jti, txn=str(record.pk), person=record.person)
+            if signal.type == IDENTIFIER_CHANGED:
+                change = _change_of(record)
+                if change is None:  # the former one is not known, or there was none
+                    continue
+                token = tokens.about_identifier(stream, change, jti=jti, txn=str(record.pk))
+            else:
+                token = tokens.about_person(stream, client, signal, jti=jti, txn=str(record.pk), person=record.person)
             if stream.method == Stream.Method.PUSH:
                 calls.append(Call("POST", stream.endpoint_url, jti, token))
             else:
@@ -72,6 +80,13 @@ class Streams:
         if stream is not None:
             log.warning("ssf: stream %s has not answered for %d days and is paused", stream.pk, since.days)
             streams.set_status(stream, Stream.Status.PAUSED, reason="The endpoint has not answered for days.", ours=True)
+
+
+def _change_of(record: EventRecord) -> AddressChange | None:
+    """The change that this event is about: the log itself holds no address."""
+    kind = AddressChange.Kind.EMAIL if record.name == AccountEmailChanged.name else AddressChange.Kind.PHONE
+    made = AddressChange.objects.filter(user=record.person, kind=kind, done_at__lte=record.at, done_at__gt=record.at - SAME_TRANSACTION)
+    return made.exclude(former="").exclude(address="").order_by("-done_at").first()
 
 
 def push_headers(stream: Stream) -> dict[str, str]:

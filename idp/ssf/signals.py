@@ -24,6 +24,7 @@ ASSURANCE_LEVEL_CHANGE = f"{_CAEP}assurance-level-change"
 ACCOUNT_DISABLED = f"{_RISC}account-disabled"
 ACCOUNT_ENABLED = f"{_RISC}account-enabled"
 ACCOUNT_PURGED = f"{_RISC}account-purged"
+IDENTIFIER_CHANGED = f"{_RISC}identifier-changed"
 RECOVERY_ACTIVATED = f"{_RISC}recovery-activated"
 RECOVERY_INFORMATION_CHANGED = f"{_RISC}recovery-information-changed"
 
@@ -77,6 +78,10 @@ def _disabled(record: EventRecord) -> Sequence[Signal]:
     return (Signal(ACCOUNT_DISABLED), _revoked(record))
 
 
+def _address_changed(_record: EventRecord) -> Sequence[Signal]:
+    return (Signal(IDENTIFIER_CHANGED), Signal(RECOVERY_INFORMATION_CHANGED))
+
+
 def _factor(change: str) -> Translation:
     return lambda record: (_credential(record, str(record.data.get("kind", "")), change),)
 
@@ -96,7 +101,8 @@ TRANSLATIONS: dict[str, tuple[frozenset[str], Translation]] = {
     "account.disabled": (frozenset({ACCOUNT_DISABLED, SESSION_REVOKED}), _disabled),
     "account.enabled": (frozenset({ACCOUNT_ENABLED}), lambda record: (Signal(ACCOUNT_ENABLED),)),
     "account.erased": (frozenset({ACCOUNT_PURGED}), lambda record: (Signal(ACCOUNT_PURGED),)),
-    "account.email_changed": (frozenset({RECOVERY_INFORMATION_CHANGED}), lambda record: (Signal(RECOVERY_INFORMATION_CHANGED),)),
+    "account.email_changed": (frozenset({IDENTIFIER_CHANGED, RECOVERY_INFORMATION_CHANGED}), _address_changed),
+    "account.phone_changed": (frozenset({IDENTIFIER_CHANGED, RECOVERY_INFORMATION_CHANGED}), _address_changed),
     "factor.added": (frozenset({CREDENTIAL_CHANGE}), _factor("create")),
     "factor.removed": (frozenset({CREDENTIAL_CHANGE}), _factor("delete")),
     "factor.disabled": (frozenset({CREDENTIAL_CHANGE}), _factor("revoke")),

@@ -13,11 +13,12 @@ from uuid import UUID
 
 from django.conf import settings
 
+from idp.accounts.models import AddressChange
 from idp.oidc.claims.subject import subject_for
 from idp.oidc.clients.policy import ClientPolicy
 from idp.oidc.keys.ring import signer
 from idp.ssf.models import Stream
-from idp.ssf.signals import STREAM_UPDATED, VERIFICATION, Signal
+from idp.ssf.signals import IDENTIFIER_CHANGED, STREAM_UPDATED, VERIFICATION, Signal
 
 TYP = "secevent+jwt"
 ALGORITHM = "RS256"
@@ -43,6 +44,13 @@ def about_person(stream: Stream, client: ClientPolicy, signal: Signal, *, jti: s
     session = {"format": "opaque", "id": signal.sid}
     sub_id = {"format": "complex", "user": user, "session": session} if signal.sid else user
     return token(stream, jti=jti, txn=txn, sub_id=sub_id, kind=signal.type, members=signal.members)
+
+
+def about_identifier(stream: Stream, change: AddressChange, *, jti: str, txn: str) -> str:
+    """RISC 1.0 2.6 (identifier-changed): the subject is the former address itself."""
+    name = "email" if change.kind == AddressChange.Kind.EMAIL else "phone_number"
+    sub_id = {"format": name, name: change.former}
+    return token(stream, jti=jti, txn=txn, sub_id=sub_id, kind=IDENTIFIER_CHANGED, members={"new-value": change.address})
 
 
 def verification(stream: Stream, *, jti: str, state: str | None) -> str:

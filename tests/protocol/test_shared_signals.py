@@ -407,6 +407,29 @@ def test_an_event_of_ours_becomes_one_token_per_signal(siem, person, event, expe
     assert {kind for claims in found.values() for kind in claims["events"]} == set(expected)
 
 
+@clause("RISC 1.0 2.6")
+@pytest.mark.parametrize(
+    ("kind", "former", "address", "name"),
+    [("email", "ada@example.org", "ada@new.example", "email"), ("phone", "+431234567", "+437654321", "phone_number")],
+)
+def test_a_changed_identifier_names_the_former_one(siem, person, kind, former, address, name):
+    from datetime import timedelta
+
+    from idp.accounts.models import AddressChange
+
+    stream = siem.stream(signals.IDENTIFIER_CHANGED)
+    moment = now()
+    AddressChange.objects.create(
+        user=person, kind=kind, former=former, address=address, code=b"", epoch=0, expires_at=moment, done_at=moment - timedelta(seconds=1)
+    )
+    event = catalogue.AccountEmailChanged() if kind == "email" else catalogue.AccountPhoneChanged()
+    emit(event, person=person.pk)
+    told(event.name)
+    (claims,) = siem.poll(stream).values()
+    assert claims["sub_id"] == {"format": name, name: former}
+    assert claims["events"] == {signals.IDENTIFIER_CHANGED: {"new-value": address}}
+
+
 def test_only_what_was_asked_for_is_told(siem, person):
     stream = siem.stream(signals.ACCOUNT_ENABLED)
     people.disable(person)
