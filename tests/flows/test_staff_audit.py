@@ -76,7 +76,7 @@ def test_each_change_of_the_console_is_recorded_with_who_what_when_and_from_wher
         ),
         (f"{PEOPLE}{person.pk}/switch/", {"to": "off"}, "account.disabled", {"active": {"old": True, "new": False}}),
         (f"{PEOPLE}{person.pk}/switch/", {"to": "on"}, "account.enabled", {"active": {"old": False, "new": True}}),
-        (f"{PEOPLE}{person.pk}/sign-out/", {}, "account.signed_out_everywhere", {"sign_in_epoch": {"old": 2, "new": 3}}),
+        (f"{PEOPLE}{person.pk}/sign-out/", {}, "account.signed_out_everywhere", {"sign_in_epoch": {"old": 1, "new": 2}}),
         (f"{KEYS}rotate/", {}, "key.created", {"published": {"new": True}}),
         (f"{KEYS}{kid.replace('_', '_5F')}/retire/", {}, "key.retired", {"published": {"old": True, "new": False}}),
         (f"{DELIVERIES}{dead.pk}/retry/", {}, "delivery.retried", {"state": {"old": "dead", "new": "waiting"}}),

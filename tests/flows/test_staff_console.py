@@ -484,7 +484,8 @@ def test_a_dead_message_is_sent_again(staff, officer):
     staff.post(f"{DELIVERIES}{row.pk}/retry/")
     assert Delivery.objects.get().state == "waiting"
     event = EventRecord.objects.get(name="delivery.retried")
-    assert (event.by, event.data) == (officer.pk, {"delivery": str(row.pk), "receiver": "mail"})
+    changes = {"state": {"old": "dead", "new": "waiting"}}
+    assert (event.by, event.data) == (officer.pk, {"delivery": str(row.pk), "receiver": "mail", "changes": changes})
     Delivery.objects.update(state="dead", payload="")
     staff.post(f"{DELIVERIES}{row.pk}/retry/")
     assert Delivery.objects.get().state == "dead"
