@@ -8,9 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.utils.module_loading import import_string
 
+from idp.events import fanout
+from idp.events.catalogue import Priority
 from idp.events.models import Delivery
 from idp.kernel import clock
 
@@ -58,5 +61,12 @@ def delete_finished_deliveries() -> int:
     now = clock.now()
     old = Q(state__in=[Delivery.State.DONE, Delivery.State.EXPIRED], done_at__lte=now - KEEP_DONE)
     old |= Q(state=Delivery.State.DEAD, done_at__lte=now - KEEP_DEAD)
-    batch = list(Delivery.objects.filter(old).values_list("pk", flat=True)[:BATCH])
-    return Delivery.objects.filter(pk__in=batch).delete()[0] if batch else 0
+    batch = list(Delivery.objects.filter(old)[:BATCH])
+    if not batch:
+        return 0
+    with transaction.atomic():
+        # What is dead and forgotten holds nothing up any more.
+        stuck = [(row.receiver, row.target, row.lane) for row in batch if row.lane and row.state == Delivery.State.DEAD]
+        if stuck:
+            fanout.open_lanes(stuck, moment=now, priority=Priority.NORMAL, unblock=True)
+        return Delivery.objects.filter(pk__in=[row.pk for row in batch]).delete()[0]

@@ -61,6 +61,8 @@ class _Run:
         self.busy: dict[Future[Sent], tuple[Held, Delivery]] = {}
         self.attempts = 0
         self.known = outages.Known()
+        # Lanes that failed since the last success, per receiver and target: one person's trouble is not an outage.
+        self.failing: dict[tuple[str, str], set[object]] = {}
 
     def run(self) -> int:
         with ThreadPoolExecutor(SLOTS, thread_name_prefix="deliver") as self.pool:
@@ -154,12 +156,16 @@ class _Run:
 
     def note_outage(self, row: Delivery, receiver: EventReceiver, *, failed: bool) -> None:
         """Keep the count of failures without a success."""
+        failing = self.failing.setdefault((row.receiver, row.target), set())
         if failed:
-            outages.failed(row.receiver, row.target)
+            failing.add(row.lane)
+            outages.failed(row.receiver, row.target, pausing=len(failing) > outages.TOLERATED)
             self.known.look()
             if since := self.known.since(row.receiver, row.target):
                 receiver.failed_for_long(row, since=clock.now() - since)
-        elif self.known.has(row.receiver, row.target):
+            return
+        failing.clear()
+        if self.known.has(row.receiver, row.target):
             outages.ended(row.receiver, row.target)
             self.known.look()
 
@@ -233,6 +239,9 @@ def _prepare(row: Delivery, receiver: EventReceiver) -> Job | None:
         row.payload = sealing.seal(text.encode(), purpose=outbox.purpose(row.pk))
     row.attempts += 1
     Delivery.objects.filter(pk=row.pk).update(attempts=F("attempts") + 1, payload=row.payload)
+    # Where to may have changed since the first attempt; what is said has not.
+    address = getattr(receiver, "address", None)
+    calls = [replace(call, url=address(call, row)) if address else call for call in calls]
     return Job([(call, dict(receiver.headers(call, row))) for call in calls], receiver.accepts, row.attempts)
 
 

@@ -47,14 +47,14 @@ class Known:
         return row.since if row else None
 
 
-def failed(receiver: str, target: str) -> None:
-    """One more failure without a success."""
+def failed(receiver: str, target: str, *, pausing: bool | None = None) -> None:
+    """One more failure without a success. `pausing` says whether nobody calls for a while; unless told, the number of failures does."""
     now = clock.now()
     row = Outage.objects.filter(receiver=receiver, target=target).first()
     failures = (row.failures if row else 0) + 1
     until = now
-    if failures > TOLERATED:
-        until += timedelta(seconds=min(LONGEST, 2.0 ** min(failures - TOLERATED, 10)) * random.uniform(0.5, 1.0))  # noqa: S311
+    if pausing if pausing is not None else failures > TOLERATED:
+        until += timedelta(seconds=min(LONGEST, 2.0 ** min(max(failures - TOLERATED, 1), 10)) * random.uniform(0.5, 1.0))  # noqa: S311
     db.change(
         "INSERT INTO events_outage (receiver, target, since, until, failures) VALUES (%s, %s, %s, %s, 1) "
         "ON CONFLICT (receiver, target) DO UPDATE SET failures = events_outage.failures + 1, until = excluded.until",

@@ -62,7 +62,7 @@ class Call:
 
 
 class EventReceiver(Protocol):
-    """Who gets events."""
+    """Who gets events. One that has a method `address(call, delivery) -> str` says anew at each attempt where a kept call goes to."""
 
     # Whether a dead message holds up the later ones of its lane until somebody looks at it.
     blocks: bool

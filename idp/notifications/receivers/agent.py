@@ -21,7 +21,7 @@ from idp.accounts.models import User
 from idp.events.catalogue import AccountEmailChanged, AccountErased, AccountVerified, Event, ProfileChanged
 from idp.events.models import Delivery, EventRecord
 from idp.notifications import signature
-from idp.notifications.receivers import Call
+from idp.notifications.receivers import Call, NotNow
 
 # What a person is called: the first of these that is known.
 USERNAME = ("preferred_username", "nickname", "given_name", "name")
@@ -50,7 +50,7 @@ class Agent:
         sub = record.person
         if sub is None:
             return ()
-        key, address = str(record.pk), f"{settings.IDP.agent_url}/users/{sub}"
+        key, address = str(record.pk), f"/users/{sub}"
         if record.name == AccountErased.name:
             return (Call("DELETE", address, key),)
         user = User.objects.filter(pk=sub).first()
@@ -72,6 +72,12 @@ class Agent:
             own_key = f"{key}.profile" if calls else key
             calls.append(Call("PATCH", address, own_key, _json(_values(user, others)), personal=True))
         return calls
+
+    def address(self, call: Call, delivery: Delivery) -> str:
+        """`IDP_AGENT_URL` as it is now; a kept call holds the path only."""
+        if not settings.IDP.agent_url:
+            raise NotNow("IDP_AGENT_URL is not set")
+        return f"{settings.IDP.agent_url}{call.url}"
 
     def headers(self, call: Call, delivery: Delivery) -> Mapping[str, str]:
         mint = import_string(settings.OWN_ACCESS_TOKEN)

@@ -27,6 +27,10 @@ class Webhooks:
     def compose(self, record: EventRecord, delivery: Delivery) -> Sequence[Call]:
         return (Call("POST", _of(delivery).url, str(record.pk), body(record)),)
 
+    def address(self, call: Call, delivery: Delivery) -> str:
+        """As it is now."""
+        return _of(delivery).url
+
     def headers(self, call: Call, delivery: Delivery) -> Mapping[str, str]:
         try:
             keys = webhooks.keys(_of(delivery))

@@ -274,6 +274,45 @@ def test_an_agent_that_is_down_is_left_alone_and_found_again(agent: Agent) -> No
     assert not Outage.objects.exists()
 
 
+def test_one_person_in_trouble_is_no_outage(agent: Agent) -> None:
+    """RC-03: others do not wait, however often the calls of one fail."""
+    ada = make()
+    agent.blocked[str(ada.pk)] = 500
+    for _ in range(8):
+        later()
+        delivery.deliver_due()
+    assert Outage.objects.get().until <= clock.now()
+    make("bob@example.org")
+    delivery.deliver_due()
+    assert [call[0] for call in calls(agent, "method")] == ["POST"]
+
+
+def test_what_waits_follows_the_agent_to_its_new_address(agent: Agent, settings: Any) -> None:
+    here = settings.IDP
+    settings.IDP = here.model_copy(update={"agent_url": "http://127.0.0.1:1", "outbound_allow": ("127.0.0.1/32",)})
+    make()
+    delivery.deliver_due()
+    assert Delivery.objects.get().attempts == 1
+    settings.IDP = here
+    later()
+    delivery.deliver_due()
+    assert [call[0] for call in calls(agent, "method")] == ["POST"]
+
+
+def test_what_is_dead_for_a_month_is_forgotten_and_holds_nothing_up(agent: Agent) -> None:
+    from idp.notifications import cleaning
+
+    ada = make()
+    agent.blocked[str(ada.pk)] = 400
+    delivery.deliver_due()
+    profile.change(ada, {"allergies": ["nuts"]}, role="person")
+    agent.blocked.clear()
+    Delivery.objects.filter(state="dead").update(done_at=clock.now() - timedelta(days=31))
+    assert cleaning.delete_finished_deliveries() == 1
+    delivery.deliver_due()
+    assert calls(agent, "method", "status") == [("PATCH", 404)]
+
+
 def test_the_delivery_log_tells_what_was_sent_and_hides_what_it_must(agent: Agent) -> None:
     """Hostile case EV-10, RC-18: no credential, signature or personal data in the log of deliveries."""
     user = make("canary@example.org", allergies=["peanut-canary"])
