@@ -9,7 +9,7 @@ from idp.events import emit
 from idp.events.catalogue import AccountLocked, SignInFailed
 from idp.kernel import context, limits
 
-from . import browsers, lockout, passwords
+from . import browsers, hashers, lockout, passwords
 from .addresses import find, lookup_key
 from .models import User
 
@@ -83,7 +83,11 @@ def _matches(user: User | None, password: str) -> bool:
         # The price of a hash, paid where there is none to compare with (PW-01; Django CVE-2024-39329).
         User().set_password(password)
         return False
-    return user.check_password(password)
+    if user.check_password(password):
+        return True
+    if hashers.is_foreign(user.password):
+        User().set_password(password)  # an imported hash may be cheaper than ours: a wrong password never costs less than for anybody
+    return False
 
 
 def failed_code(user: User | None, *, method: str, locks: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, ClassVar
 
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.utils.crypto import salted_hmac
@@ -12,6 +13,7 @@ from django.utils.crypto import salted_hmac
 from idp.kernel.clock import now
 
 from .emails import canonical_email
+from .hashers import is_foreign
 from .passwords import normalise
 
 
@@ -79,7 +81,20 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
         super().set_password(None if raw_password is None else normalise(raw_password))
 
     def check_password(self, raw_password: str | None) -> bool:
-        return raw_password is not None and super().check_password(normalise(raw_password))
+        """Whether this is the password; a hash that is not as we make them now is made anew (of ours: after a change of cost; imported)."""
+        if raw_password is None:
+            return False
+        if check_password(normalise(raw_password), self.password, setter=self._rehash):
+            return True
+        # Whoever hashed it elsewhere may not have normalised it.
+        foreign = is_foreign(self.password) and normalise(raw_password) != raw_password
+        return foreign and check_password(raw_password, self.password, setter=self._rehash)
+
+    def _rehash(self, raw_password: str) -> None:
+        # Only what was checked is replaced: a password that was changed meanwhile stays.
+        made = make_password(normalise(raw_password))
+        if User.objects.filter(pk=self.pk, password=self.password).update(password=made):
+            self.password = made
 
     def get_session_auth_hash(self) -> str:
         """Bound to the credential epoch, not to the stored hash: a rehash with new parameters must not end anybody's session."""

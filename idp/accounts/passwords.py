@@ -23,6 +23,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from . import breached
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -48,34 +50,41 @@ def too_long(password: str) -> bool:
     return len(password) > MAX_INPUT or len(normalise(password)) > MAX_LENGTH or "\x00" in password
 
 
-def problems(password: str, *, context: tuple[str, ...] = ()) -> list[str]:
+def shortest(*, second_factor: bool) -> int:
+    """Fewest characters of a password: fewer may do for somebody who has a second factor (NIST SP 800-63B-4 3.1.1.2)."""
+    return min(MIN_LENGTH, settings.IDP.password_min_length_with_second_factor) if second_factor else MIN_LENGTH
+
+
+def problems(password: str, *, context: tuple[str, ...] = (), fewest: int = MIN_LENGTH) -> list[str]:
     """Why `password` may not be set, in words for the person; empty when it may.
 
-    `context`: words an attacker would try first, such as the address and the name.
+    `context`: words an attacker would try first, such as the address and the name. `fewest` characters: see `shortest`.
     """
     if too_long(password):
         return [_("Use at most %(limit)d characters.") % {"limit": MAX_LENGTH}]
     text = normalise(password)
-    if len(text) < MIN_LENGTH:
-        missing = MIN_LENGTH - len(text)
+    if len(text) < fewest:
+        missing = fewest - len(text)
         return [
             ngettext(
                 "Use at least %(limit)d characters: %(missing)d more is needed.",
                 "Use at least %(limit)d characters: %(missing)d more are needed.",
                 missing,
             )
-            % {"limit": MIN_LENGTH, "missing": missing}
+            % {"limit": fewest, "missing": missing}
         ]
     if _is_common(text):
         return [_("This password is on the lists that attackers try first. Choose another one.")]
+    if breached.contains(text, password):
+        return [_("This password has become public in a data breach. Choose another one.")]
     if _is_made_of_context(text, context):
         return [_("This password is made of your address or our name, which is guessed first. Choose another one.")]
     return []
 
 
-def validate(password: str, *, context: tuple[str, ...] = ()) -> None:
+def validate(password: str, *, context: tuple[str, ...] = (), fewest: int = MIN_LENGTH) -> None:
     """Raise ValidationError with the first problem, if there is one."""
-    found = problems(password, context=context)
+    found = problems(password, context=context, fewest=fewest)
     if found:
         raise ValidationError(found[0], code="weak_password")
 
@@ -160,7 +169,8 @@ class _Slots:
 
 
 @cache
-def _slots() -> _Slots:
+def slots() -> _Slots:
+    """The queue of this process."""
     return _Slots(settings.IDP.argon2_parallel_hashes)
 
 
@@ -178,9 +188,9 @@ class BoundedArgon2Hasher(Argon2PasswordHasher):
         return settings.IDP.argon2_memory_kib
 
     def encode(self, password: str, salt: str) -> str:
-        with _slots().taken():
+        with slots().taken():
             return super().encode(password, salt)
 
     def verify(self, password: str, encoded: str) -> bool:
-        with _slots().taken():
+        with slots().taken():
             return super().verify(password, encoded)

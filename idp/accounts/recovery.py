@@ -61,13 +61,13 @@ def person_of(token: str) -> User | None:
     return user if user is not None and any(kind.check_token(user, rest) for kind in (_BY_MAIL, _BY_PHONE)) else None
 
 
-def complete(token: str, password: str) -> User:
-    """Spend the token for a new password. Raises people.Overtaken when it is not good (any more), ValidationError for a weak password."""
+def complete(token: str, password: str, *, fewest: int = passwords.MIN_LENGTH) -> User:
+    """Spend the token for a new password of at least `fewest` characters. Raises people.Overtaken when it is not good (any more), ValidationError for a weak password."""
     user = person_of(token)
     if user is None:
         raise people.Overtaken
     by_phone = _BY_PHONE.check_token(user, token.partition(".")[2])
-    passwords.validate(password, context=passwords.context_words(email=user.email, names=names(user)))
+    passwords.validate(password, context=passwords.context_words(email=user.email, names=names(user)), fewest=fewest)
     people.recover(user, make_password(passwords.normalise(password)), by_phone=by_phone)
     return user
 

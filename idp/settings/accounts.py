@@ -6,9 +6,16 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["idp.accounts.allauth.AuthenticationBackend"]
 PASSWORD_HASHERS = [
     "idp.accounts.passwords.BoundedArgon2Hasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
-    "django.contrib.auth.hashers.ScryptPasswordHasher",
-    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    # Of imported people, until each has signed in once.
+    "idp.accounts.hashers.Pbkdf2Sha256",
+    "idp.accounts.hashers.Pbkdf2Sha1",
+    "idp.accounts.hashers.Scrypt",
+    "idp.accounts.hashers.BcryptSha256",
+    "idp.accounts.hashers.Bcrypt",
+    "idp.accounts.hashers.Pbkdf2",
+    "idp.accounts.hashers.ScryptRaw",
+    "idp.accounts.hashers.ShaCrypt",
+    "idp.accounts.hashers.FirebaseScrypt",
 ]
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "idp.accounts.passwords.PolicyValidator"}]
 PASSWORD_RESET_TIMEOUT = 3600

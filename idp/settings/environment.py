@@ -215,6 +215,16 @@ class Environment(BaseSettings):
     key_rotation_days: int = Field(90, ge=1, description="Signing keys are replaced after so many days.")
     key_publish_seconds: int = Field(3600, ge=0, description="A new signing key is published for so many seconds before it signs.")
     jwks_cache_seconds: int = Field(900, ge=0, description="How long relying parties may cache the key set.")
+    password_min_length_with_second_factor: int = Field(
+        15, ge=8, le=15, description="Fewest characters of a password for people who have a second factor; 15 for everybody else."
+    )
+    breached_passwords_file: Path | None = Field(
+        None, description="File of breached passwords that nobody may choose, made by `manage.py breached_passwords build`."
+    )
+    firebase_scrypt: SecretStr = Field(
+        SecretStr(""),
+        description="Hash parameters of the Firebase project that people were imported from: `signer_key=…,salt_separator=…,rounds=8,mem_cost=14`.",
+    )
     argon2_memory_kib: int = Field(47104, ge=7168, description="Argon2id memory, in KiB.")
     argon2_iterations: int = Field(2, ge=1, description="Argon2id passes.")
     argon2_parallel_hashes: int = Field(2, ge=1, description="Most passwords that one process hashes at the same time.")

@@ -162,11 +162,24 @@ def _is_origin(text: str, *, development: bool) -> bool:
 
 def _sign_in_problems(env: Environment) -> list[str]:
     found = []
+    if env.breached_passwords_file is not None and not env.breached_passwords_file.is_file():
+        found.append("IDP_BREACHED_PASSWORDS_FILE cannot be read: make it by `manage.py breached_passwords build`, or leave it empty.")
+    if not _is_firebase(env.firebase_scrypt.get_secret_value()):
+        found.append("IDP_FIREBASE_SCRYPT is malformed: set signer_key=…,salt_separator=…,rounds=8,mem_cost=14.")
     if not env.sign_in_methods or set(env.sign_in_methods) - set(SIGN_IN_METHODS):
         found.append(f"IDP_SIGN_IN_METHODS knows only {', '.join(SIGN_IN_METHODS)}: name at least one.")
     if not env.sms_url.get_secret_value() and (env.signup_with != "email" or "sms_code" in env.sign_in_methods):
         found.append("IDP_SMS_URL is missing: IDP_SIGNUP_WITH and IDP_SIGN_IN_METHODS speak of phones, so set it.")
     return found
+
+
+def _is_firebase(text: str) -> bool:
+    try:
+        parts = dict(part.split("=", 1) for part in text.split(",") if part.strip())
+        base64.b64decode(parts.get("signer_key", ""), validate=True)
+        return not text or (bool(parts["signer_key"]) and int(parts.get("rounds", "8")) <= 8 and int(parts.get("mem_cost", "14")) <= 17)
+    except (ValueError, KeyError):
+        return False
 
 
 def _is_network(text: str) -> bool:

@@ -184,13 +184,13 @@ class ChangePasswordForm(forms.Form):
     current = PasswordField(label=_("Current password"), autocomplete="current-password")
     password = PasswordField(label=_("New password"), autocomplete="new-password")
 
-    def __init__(self, *args: Any, context: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, context: tuple[str, ...] = (), fewest: int = passwords.MIN_LENGTH, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._context = context
+        self._context, self._fewest = context, fewest
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        passwords.validate(password, context=self._context)
+        passwords.validate(password, context=self._context, fewest=self._fewest)
         if passwords.normalise(password) == passwords.normalise(self.cleaned_data.get("current", "")):
             raise ValidationError(_("This is your current password. Choose another one."), code="unchanged")
         return password

@@ -14,9 +14,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from idp.accounts.models import User
-from idp.accounts.passwords import MIN_LENGTH, HashingBusy
+from idp.accounts.passwords import MIN_LENGTH, HashingBusy, shortest
 from idp.federation.allauth import links_of
 from idp.federation.upstreams import Upstream, offered
+from idp.mfa import factors
 
 from .continuation import Continuation
 
@@ -39,7 +40,7 @@ def page(request: HttpRequest, template: str, *, continuation: Continuation, sta
         "forgot_url": continuation.along("/password/forgot"),
         "upstreams": lambda: upstreams_of(request, continuation),  # asked for by the pages that show them
         "signup_open": settings.IDP.signup == "open",
-        "password_hint": _("At least %(limit)d characters. A few unrelated words are easy to remember.") % {"limit": MIN_LENGTH},
+        "password_hint": password_hint(),
         **context,
     }
     return render(request, f"signin/{template}.html", scope, status=status)
@@ -59,6 +60,17 @@ def upstreams_of(request: HttpRequest, continuation: Continuation) -> list[Upstr
         linked = {one.issuer for one in links_of(request.user)} if found else set()
         found = [one for one in found if one.issuer in linked or "switch" in request.GET]
     return found
+
+
+def password_hint(user: User | None = None) -> str:
+    """What a new password must be like, for somebody new or for `user`."""
+    fewest = fewest_characters(user) if user is not None else MIN_LENGTH
+    return _("At least %(limit)d characters. A few unrelated words are easy to remember.") % {"limit": fewest}
+
+
+def fewest_characters(user: User) -> int:
+    """How short a password of this person may be."""
+    return shortest(second_factor=factors.required(user))
 
 
 def throttled(request: HttpRequest, *, continuation: Continuation, retry_after: int) -> HttpResponse:

@@ -13,7 +13,7 @@ from idp.accounts.models import User
 
 from .continuation import Continuation
 from .forms import ChangePasswordForm
-from .pages import handles_passwords, page, throttled, wait_words
+from .pages import fewest_characters, handles_passwords, page, password_hint, throttled, wait_words
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -28,13 +28,21 @@ def change(request: HttpRequest) -> HttpResponseBase:
     if not user.has_usable_password():
         # Nothing to prove oneself with: the mailbox is the proof, never "no question asked" (trap 7 of allauth's set-password view).
         return page(request, "password_none", section="password", continuation=continuation, person=user)
+    hint = password_hint(user)
     words = passwords.context_words(email=user.email, names=recovery.names(user))
     if request.method != "POST":
         done = request.GET.get("done") == "1"
         return page(
-            request, "password_change", section="password", continuation=continuation, form=ChangePasswordForm(), person=user, done=done
+            request,
+            "password_change",
+            section="password",
+            continuation=continuation,
+            form=ChangePasswordForm(),
+            person=user,
+            done=done,
+            password_hint=hint,
         )
-    form = ChangePasswordForm(request.POST, context=words)
+    form = ChangePasswordForm(request.POST, context=words, fewest=fewest_characters(user))
     if form.is_valid():
         found = authentication.attempt(request, user=user, password=form.cleaned_data["current"])
         if found.refusal == "throttled":
@@ -45,7 +53,7 @@ def change(request: HttpRequest) -> HttpResponseBase:
             return response
         locked = _("Too many wrong passwords. Try again in %(wait)s, or reset your password.") % {"wait": wait_words(found.retry_after)}
         form.add_error("current", locked if found.refusal == "locked" else _("This is not your current password."))
-    return page(request, "password_change", section="password", continuation=continuation, form=form, person=user)
+    return page(request, "password_change", section="password", continuation=continuation, form=form, person=user, password_hint=hint)
 
 
 def _change(request: HttpRequest, user: User, password: str) -> bool:

@@ -18,7 +18,7 @@ from idp.kernel import limits
 from . import codes
 from .continuation import Continuation
 from .forms import CodeForm, EmailForm, NewPasswordForm, takes_phones
-from .pages import handles_passwords, page
+from .pages import fewest_characters, handles_passwords, page, password_hint
 
 IP_LIMIT = 60
 IP_SECONDS = 600
@@ -87,15 +87,17 @@ def reset(request: HttpRequest) -> HttpResponseBase:
     if user is None:
         return page(request, "password_link_gone", continuation=continuation, status=400)
     if request.method != "POST":
-        return page(request, "password_reset", continuation=continuation, form=NewPasswordForm(), person=user)
+        return page(
+            request, "password_reset", continuation=continuation, form=NewPasswordForm(), person=user, password_hint=password_hint(user)
+        )
     form = NewPasswordForm(request.POST)
     if not form.is_valid():
-        return page(request, "password_reset", continuation=continuation, form=form, person=user)
+        return page(request, "password_reset", continuation=continuation, form=form, person=user, password_hint=password_hint(user))
     try:
-        recovery.complete(held, form.cleaned_data["password"])
+        recovery.complete(held, form.cleaned_data["password"], fewest=fewest_characters(user))
     except ValidationError as error:
         form.add_error("password", error)
-        return page(request, "password_reset", continuation=continuation, form=form, person=user)
+        return page(request, "password_reset", continuation=continuation, form=form, person=user, password_hint=password_hint(user))
     except people.Overtaken:
         return page(request, "password_link_gone", continuation=continuation, status=400)
     # It never signs in by itself: whoever holds the mailbox still passes every stage of a sign-in (EM-04, EM-10).

@@ -193,3 +193,23 @@ def test_who_has_no_password_proves_the_mailbox(client, person):
     assert client.post("/account/password", {"current": "", "password": NEW}).status_code == 200
     person.refresh_from_db()
     assert not person.has_usable_password()
+
+
+def test_a_shorter_password_where_there_is_a_second_factor(client, settings):
+    """A switch of the policy (NIST SP 800-63B-4 3.1.1.2): eight characters, only for people who have a factor, at change and at reset."""
+    from tests.support.authenticator import enrol
+
+    person, other = make_person(), make_person(email="bob@example.org")
+    enrol(person)
+    short = "Qx7!pluvial"
+    settings.IDP = settings.IDP.model_copy(update={"password_min_length_with_second_factor": 8})
+    for who, accepted in ((person, True), (other, False)):
+        browser = Client()
+        from idp.accounts import recovery
+
+        browser.get(f"/password/reset?token={recovery.token_for(who)}")
+        page = browser.get("/password/reset").content.decode()
+        assert ("At least 8 characters" in page) is accepted
+        assert browser.post("/password/reset", {"password": short}).status_code == (302 if accepted else 400)
+    person.refresh_from_db()
+    assert person.check_password(short)
