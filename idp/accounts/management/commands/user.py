@@ -1,12 +1,16 @@
-"""`manage.py user create|show|set-password|disable|enable`: people, for the operator."""
+"""`manage.py user create|show|set-password|disable|enable|sign-out|import|export|erase`: people, for the operator."""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from argparse import ArgumentParser
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -14,7 +18,8 @@ from django.core.management.base import CommandError
 from django.db import transaction
 
 from idp.accounts import claims as standard
-from idp.accounts import gate, passwords, people
+from idp.accounts import erasure, gate, passwords, people, transfer
+from idp.accounts.addresses import find as find_by_address
 from idp.accounts.emails import canonical_email
 from idp.accounts.models import User
 from idp.accounts.recovery import names
@@ -24,7 +29,7 @@ MOST_CLAIMS = 64 * 1024
 
 
 class Command(OperatorCommand):
-    help = "Create, show, disable and enable people, and set their passwords."
+    help = "Create, show, disable, enable, import, export and erase people, and set their passwords."
     subcommands: ClassVar[dict[str, tuple[str, str, str]]] = {
         "create": ("Create a person.", "arguments_create", "create"),
         "show": ("Show a person: state, address and claims.", "arguments_person", "show_person"),
@@ -35,6 +40,9 @@ class Command(OperatorCommand):
         ),
         "disable": ("Switch an account off: no sign-in and no token from now on; what is open ends.", "arguments_person", "disable"),
         "enable": ("Switch an account on again.", "arguments_person", "enable"),
+        "import": ("Import people; who is there already stays as they are, so it can be repeated.", "arguments_import", "take_in"),
+        "export": ("Write all people into a file that only you can read, one JSON object per line.", "arguments_export", "export"),
+        "erase": ("Forget everything about a person, now and for ever.", "arguments_erase", "erase"),
         "sign-out": ("End all sessions and refresh tokens of a person, or of everybody.", "arguments_sign_out", "sign_out"),
     }
 
@@ -46,6 +54,23 @@ class Command(OperatorCommand):
 
     def arguments_person(self, parser: ArgumentParser) -> None:
         parser.add_argument("person", metavar="PERSON", help="e-mail address or sub")
+
+    def arguments_import(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE", help="what to read; - is standard input")
+        parser.add_argument(
+            "--format", choices=transfer.FORMATS, required=True, help="JSON lines, CSV with a first line of names, or a Firebase export"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="check every row and write nothing")
+
+    def arguments_export(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE", help="what to write; it must not exist yet")
+        parser.add_argument(
+            "--with-password-hashes", action="store_true", help="so that `user import` elsewhere can take the passwords over"
+        )
+
+    def arguments_erase(self, parser: ArgumentParser) -> None:
+        self.arguments_person(parser)
+        parser.add_argument("--yes", action="store_true", help="you mean it: nothing brings the person back")
 
     def arguments_sign_out(self, parser: ArgumentParser) -> None:
         parser.add_argument("person", metavar="PERSON", nargs="?", help="e-mail address or sub")
@@ -104,6 +129,44 @@ class Command(OperatorCommand):
         people.sign_out_everywhere(user)
         return described(user)
 
+    def take_in(self, options: dict[str, Any]) -> dict[str, Any]:
+        try:
+            with _reading(options["file"]) as lines:
+                outcome = transfer.take(transfer.rows(lines, options["format"]), dry_run=options["dry_run"])
+        except transfer.Wrong as error:
+            raise CommandError(f"The file cannot be imported: {error}.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"The file cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}.") from None
+        self._refused = outcome.refused
+        return {"dry_run": options["dry_run"], **asdict(outcome)}
+
+    def export(self, options: dict[str, Any]) -> dict[str, Any]:
+        count = 0
+        try:
+            file = os.fdopen(os.open(options["file"], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"The file cannot be written: {error.strerror}.") from None
+        with file:
+            for user in User.objects.order_by("pk").iterator(chunk_size=500):
+                row = transfer.described(user, with_hash=options["with_password_hashes"])
+                file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
+                count += 1
+        return {"exported": count, "file": options["file"]}
+
+    def erase(self, options: dict[str, Any]) -> dict[str, Any]:
+        user = find(options["person"])
+        if not options["yes"]:
+            raise CommandError("Nothing was done: say --yes, for nothing brings the person back.")
+        sub = str(user.pk)
+        erasure.erase(user)
+        return {"sub": sub, "erased": True}
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._refused = 0
+        super().handle(*args, **options)
+        if self._refused:
+            raise CommandError(f"{self._refused} rows were refused; the others are done. Correct them and import the file again.")
+
     def _password(self, *, email: str | None, claims: dict[str, Any]) -> str:
         password = self.read_secret("password")
         found = passwords.problems(password, context=passwords.context_words(email=email, names=names(User(claims=claims))))
@@ -142,17 +205,18 @@ def _read(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def _reading(name: str) -> AbstractContextManager[IO[str]]:
+    return nullcontext(sys.stdin) if name == "-" else Path(name).open(encoding="utf-8-sig", newline="")
+
+
 def find(text: str) -> User:
-    """The person with this `sub` or address. Raises CommandError."""
+    """The person with this `sub`, e-mail address or phone number. Raises CommandError."""
     try:
         user = User.objects.filter(pk=UUID(text)).first()
     except ValueError:
-        try:
-            user = User.objects.filter(email=canonical_email(text)).first()
-        except ValidationError:
-            user = None
+        user = find_by_address(text)
     if user is None:
-        raise CommandError("There is no such person: give an e-mail address or a sub.")
+        raise CommandError("There is no such person: give an e-mail address, a phone number or a sub.")
     return user
 
 
