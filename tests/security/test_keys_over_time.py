@@ -44,6 +44,17 @@ def test_a_relying_party_that_caches_never_meets_an_unknown_key(world):
     assert len(kids) == 2  # the new key did take over
 
 
+@clause("KT-01", "KT-12")
+def test_rotating_twice_in_a_row_publishes_both_keys_before_they_sign(world):
+    service = world.app("Robot", type="service")
+    cached = KeySet.import_key_set(service.channel.get("/jwks").json())
+    for _ in range(3):
+        rotation.rotate("ES256")
+        generations.forget()
+        token = service.call("/token", {"grant_type": "client_credentials"}).json()["access_token"]
+        jwt.decode(token, cached, algorithms=["ES256"])
+
+
 class Away:
     """Every statement fails as if the server were gone."""
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from idp.events import catalogue, emit
 from idp.events.changes import diff
@@ -62,7 +63,7 @@ def withdraw(kid: str, *, by: UUID | None = None) -> bool:
         if key is None:
             return False
         key.delete()
-        if not SigningKey.objects.filter(algorithm=key.algorithm, activates_at__lte=now(), retires_at=None).exists():
+        if not _signing(key.algorithm):
             _make(key.algorithm, publish_first=False, by=by)
         emit(catalogue.KeyRetired(kid=kid, alg=key.algorithm), by=by, changes=diff({"published": True}, {"published": False}))
         generations.bump(GENERATION)
@@ -74,8 +75,14 @@ def grace() -> timedelta:
     return timedelta(seconds=max(settings.IDP.id_token_seconds, 3600) + settings.IDP.jwks_cache_seconds)
 
 
+def _signing(algorithm: str) -> bool:
+    """Whether a key signs now. One that is to be replaced still does, until its successor's hour has come."""
+    moment = now()
+    return SigningKey.objects.filter(Q(retires_at=None) | Q(retires_at__gt=moment), algorithm=algorithm, activates_at__lte=moment).exists()
+
+
 def _make(algorithm: str, *, publish_first: bool, by: UUID | None = None) -> SigningKey:
-    if not SigningKey.objects.filter(algorithm=algorithm, activates_at__lte=now(), retires_at=None).exists():
+    if not _signing(algorithm):
         publish_first = False  # nothing signs yet: nobody's cached key set can be too old
     private = jose.generate(algorithm)
     public = jose.public_jwk(private, algorithm)
