@@ -9,7 +9,7 @@ from idp.events import emit
 from idp.events.catalogue import AccountLocked, SignInFailed
 from idp.kernel import context, limits
 
-from . import browsers, hashers, lockout, passwords
+from . import browsers, challenge, hashers, lockout, passwords
 from .addresses import find, lookup_key
 from .models import User
 
@@ -27,23 +27,32 @@ class Attempt:
     """What became of a password: the person, or a reason. `retry_after` in seconds where waiting helps."""
 
     user: User | None = None
-    refusal: Literal["", "wrong", "locked", "throttled"] = ""
+    refusal: Literal["", "wrong", "locked", "throttled", "challenge"] = ""
     retry_after: int = 0
 
 
 def attempt(
-    request: HttpRequest | None, *, password: str, identifier: str = "", user: User | None = None, client_id: str | None = None
+    request: HttpRequest | None,
+    *,
+    password: str,
+    identifier: str = "",
+    user: User | None = None,
+    client_id: str | None = None,
+    solved: bool = False,
 ) -> Attempt:
     """Judge one password, for what was typed as `identifier` or for a `user` who is known already.
 
+    `solved`: some work was done for it (`challenge`), which is asked of whoever is not known yet after many failures.
     Nobody learns from answer or time whether an identifier belongs to somebody: every evaluated attempt costs the same three
     statements and one hash of today's price. Records every failure. Raises passwords.HashingBusy.
     The person may still be refused afterwards: ask `gate`.
     """
     address = ip_key()
-    verdict = limits.peek(_GUESSED, address, limit=GUESSES)
+    verdict, *work = limits.peek_all(((_GUESSED, address, GUESSES), *challenge.rules()))
     if not verdict.allowed:
         return Attempt(refusal="throttled", retry_after=verdict.retry_after)
+    if user is None and not solved and not all(one.allowed for one in work):
+        return Attempt(refusal="challenge")
     if user is None:
         user = find(identifier)
     # 128 characters is all that was ever hashed: a longer text cannot match, and is not hashed to find out (PW-14).
@@ -93,6 +102,7 @@ def _matches(user: User | None, password: str) -> bool:
 def failed_code(user: User | None, *, method: str, locks: bool) -> None:
     """A code that opens an account was wrong: it counts for the network like a wrong password, and is recorded."""
     limits.hit(_GUESSED, ip_key(), limit=GUESSES, seconds=SECONDS)
+    challenge.failed()
     if locks and user is not None:
         emit(AccountLocked(seconds=int(lockout.LOCK.total_seconds())), person=user.pk)
     emit(SignInFailed(reason="wrong_code" if user is not None else "unknown_identifier", method=method), person=user.pk if user else None)
@@ -103,6 +113,7 @@ def _failed(
 ) -> Attempt:
     if refusal == "wrong":
         limits.hit(_GUESSED, address, limit=GUESSES, seconds=SECONDS)
+        challenge.failed()
     else:
         verdict = limits.hit(_REFUSED, address, limit=REFUSALS, seconds=SECONDS)
         if not verdict.allowed:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from idp.accounts import authentication
+from idp.accounts import authentication, challenge
 from idp.accounts.allauth import sign_in
 from idp.accounts.emails import MAX_LENGTH
 from idp.accounts.models import User
@@ -119,8 +119,15 @@ def _sign_in(request: HttpRequest, continuation: Continuation) -> HttpResponseBa
     if not form.is_valid():
         return show(request, continuation, form)
     found = authentication.attempt(
-        request, identifier=form.cleaned_data["login"], password=form.cleaned_data["password"], client_id=continuation.client_id
+        request,
+        identifier=form.cleaned_data["login"],
+        password=form.cleaned_data["password"],
+        client_id=continuation.client_id,
+        solved="challenge" in request.POST and challenge.accept(request.POST["challenge"], request.POST.get("solution", "")),
     )
+    if found.refusal == "challenge":
+        form.add_error("password", _("Enter your password once more: your browser has to compute for a moment first."))
+        return show(request, continuation, form, status=429)
     if found.refusal == "throttled":
         return throttled(request, continuation=continuation, retry_after=found.retry_after)
     if found.user is None:
@@ -198,6 +205,7 @@ def show(
         asks_password=has_password and _takes_password() and (second_page or not _identifier_first()),
         identifier_fixed=again or second_page,
         sends_codes=code_sign_in.offered(),
+        task=challenge.new() if challenge.needed() else None,
         status=status,
     )
 

@@ -24,6 +24,32 @@
     if (input.form) input.form.addEventListener("submit", () => show(false));
   });
 
+  // Work before a guess: look for a number whose SHA-256 with the token begins with zero bits; the form waits for it.
+  const solve = async (token, bits) => {
+    const encoder = new TextEncoder();
+    for (let first = 0; ; first += 256) {
+      const hashes = await Promise.all(
+        Array.from({ length: 256 }, (_, i) => crypto.subtle.digest("SHA-256", encoder.encode(`${token}:${first + i}`))),
+      );
+      const found = hashes.findIndex((hash) => new DataView(hash).getUint32(0) >>> (32 - bits) === 0);
+      if (found >= 0) return String(first + found);
+    }
+  };
+  every("[data-challenge]", (box) => {
+    const form = box.closest("form");
+    const solution = form.elements.namedItem("solution");
+    if (!globalThis.crypto?.subtle) return;
+    const solved = solve(box.dataset.challenge, Number(box.dataset.bits)).then((number) => {
+      solution.value = number;
+    });
+    form.addEventListener("submit", (event) => {
+      if (solution.value || event.submitter?.name === "way") return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      solved.then(() => form.requestSubmit(event.submitter));
+    });
+  });
+
   // One submission per click: a second one is ignored until the answer is there, or is overdue.
   const release = (form) => {
     delete form.dataset.sent;

@@ -19,6 +19,12 @@ from tests.support.factories import PASSWORD, make_person
 WRONG = "certainly not the password"
 
 
+@pytest.fixture(autouse=True)
+def no_work_before_a_guess(monkeypatch):
+    """That is tests/security/test_challenge.py."""
+    monkeypatch.setattr("idp.accounts.challenge.PER_NETWORK", 10_000)
+
+
 def guess(browser, password=WRONG, login="ada@example.org", **more):
     return browser.post("/login", {"login": login, "password": password}, **more)
 
