@@ -12,7 +12,10 @@ from django.template.loader import render_to_string
 from django.urls import path
 
 from idp import urls
+from idp.accounts.challenge import Task
 from idp.consent import wording
+from idp.signin import codes
+from idp.signin.forms import CodeForm, LoginForm, SignUpForm
 
 CLIENT = SimpleNamespace(
     name="Meal Planner",
@@ -68,6 +71,15 @@ APPS = [
     ),
     SimpleNamespace(client_id="gifts", client=STRANGER, since=datetime(2026, 5, 4, tzinfo=UTC), items=wording.items(scopes=SCOPES)),
 ]
+PHONE_FORM = SignUpForm(by_phone=True, terms=True)
+CODE: dict[str, Any] = {
+    "form": CodeForm(),
+    "address": "ana@example.org",
+    "has_code": True,
+    "minutes": 15,
+    "can_resend": True,
+    "again_url": "/login?switch=1",
+}
 SPECIMENS: dict[str, tuple[str, dict[str, Any]]] = {
     "consent": ("consent/consent.html", _consent(CLIENT)),
     "consent-unverified": ("consent/consent.html", _consent(STRANGER)),
@@ -86,6 +98,37 @@ SPECIMENS: dict[str, tuple[str, dict[str, Any]]] = {
     "throttled": ("signin/throttled.html", {"wait": "2 minutes", "back_url": "/login"}),
     "disabled": ("signin/disabled.html", {}),
     "signup-closed": ("signin/signup_closed.html", {"login_url": "/login"}),
+    "signup-invited-only": ("signin/signup_closed.html", {"by_invitation": True, "switch_url": "/login"}),
+    "signup-phone": (
+        "signin/signup.html",
+        {
+            "client": CLIENT,
+            "form": PHONE_FORM,
+            "address": PHONE_FORM["phone"],
+            "by_phone": True,
+            "other_url": "/signup?with=email",
+            "terms_url": "https://example.org/terms",
+            "switch_url": "/login",
+        },
+    ),
+    "code-phone": ("signin/verify.html", {**CODE, "step": codes.SIGN_IN, "by_phone": True, "address": "+49 1512 3456789"}),
+    "code-recovery": ("signin/verify.html", {**CODE, "step": codes.RECOVERY, "minutes": 60, "early": True, "resend_in": "40 seconds"}),
+    "code-link-only": ("signin/verify.html", {**CODE, "step": codes.SIGN_IN, "has_code": False}),
+    "link-elsewhere": ("signin/link_elsewhere.html", {"switch_url": "/login"}),
+    "link-opened": ("signin/link_opened.html", {"client": CLIENT, "address": "ana@example.org", "switch_url": "/login"}),
+    "terms": ("signin/terms.html", {"client": CLIENT, "terms_version": "2026-11", "terms_url": "https://example.org/terms"}),
+    "login-identifier": ("signin/login.html", {"form": LoginForm(), "takes_password": True, "sends_codes": True, "switch_url": "/login"}),
+    "login-challenge": (
+        "signin/login.html",
+        {
+            "form": LoginForm(),
+            "takes_password": True,
+            "asks_password": True,
+            "sends_codes": True,
+            "task": Task("token", 4, 20),
+            "forgot_url": "/x",
+        },
+    ),
     "link-gone": ("signin/password_link_gone.html", {}),
     "no-password": ("signin/password_none.html", {"person": "ana@example.org"}),
     "choose-account": ("signin/choose_account.html", {"client": CLIENT, "person": "ana@example.org", "switch_url": "/login"}),

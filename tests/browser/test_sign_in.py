@@ -37,7 +37,7 @@ def test_axe_finds_nothing(visit, address):
     page = visit(address, reduced_motion="reduce")
     for state in ("empty", "wrong"):
         if state == "wrong":
-            page.locator("main button.button").click()  # nothing was filled in
+            page.locator("main form button.button").first.click()  # nothing was filled in
             expect(page.locator("[aria-invalid=true]").first).to_be_visible()
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -133,7 +133,7 @@ def test_signing_up_with_the_code_from_the_mail(visit, provider, javascript):
     page = visit("/signup", javascript=javascript)
     page.fill("#id_email", address)
     page.fill("#id_password", PASSWORD)
-    page.locator("main button.button").click()
+    page.locator("main form button.button").first.click()
     code_field = page.locator("#id_code")
     assert code_field.get_attribute("autocomplete") == "one-time-code"
     assert code_field.get_attribute("inputmode") == "numeric"
@@ -151,7 +151,7 @@ def test_forgetting_a_password(visit, provider):
     page = visit("/login")
     page.get_by_role("link", name="Forgot it?").click()
     page.fill("#id_email", "forgetful@example.org")
-    page.locator("main button.button").click()
+    page.locator("main form button.button").first.click()
     expect(page.locator("#reset-sent")).to_be_visible()
     link = next(link for link in provider.wait_for_mail("forgetful@example.org")["links"] if "/password/reset" in link)
     page.goto(link)
@@ -162,3 +162,32 @@ def test_forgetting_a_password(visit, provider):
     page.click("#reset-submit")
     page.wait_for_url(re.compile(r"/login"))
     expect(page.locator("[role=status]")).to_be_visible()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_code_instead_of_the_password(visit, provider, javascript):
+    """In the browser that asked; the link in the mail only fills it in."""
+    page = visit("/login", javascript=javascript)
+    page.fill("#id_login", "ana@example.org")
+    page.click("#login-code")
+    page.wait_for_url("**/login/code*")
+    assert page.locator("#id_code").get_attribute("autocomplete") == "one-time-code"
+    link = next(link for link in provider.wait_for_mail("ana@example.org")["links"] if "code=" in link)
+    page.goto(link)
+    page.click("#verify-submit")
+    page.wait_for_url("**/account")
+
+
+def test_work_before_a_guess_is_done_by_the_browser(visit, provider):
+    """PW-08: after many wrong passwords from here the page computes by itself, and the person notices a moment at most."""
+    page = visit("/login")
+    for number in range(10):
+        page.fill("#id_login", f"nobody{number}@example.org")
+        page.fill("#id_password", "certainly not the password")
+        page.click("#login-submit")
+        expect(page.locator(".error")).to_be_visible()
+    expect(page.locator("[data-challenge]")).to_be_visible()
+    page.fill("#id_login", "ana@example.org")
+    page.fill("#id_password", PASSWORD)
+    page.click("#login-submit")
+    page.wait_for_url("**/account")

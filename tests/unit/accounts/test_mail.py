@@ -16,7 +16,9 @@ pytestmark = pytest.mark.django_db
 TEMPLATES: dict[str, dict[str, Any]] = {
     "verify_code": {"code": "123456", "link": "http://localhost:8000/signup/verify?code=123456", "minutes": 15},
     "already_registered": {},
-    "recovery": {"link": "http://localhost:8000/password/reset?token=x", "minutes": 60},
+    "recovery": {"link": "http://localhost:8000/password/reset?token=x", "code": "123456", "minutes": 60},
+    "sign_in_link": {"link": "http://localhost:8000/login/code?link=x", "code": "123456", "minutes": 15},
+    "sign_in_unknown": {},
     "recovery_unknown": {},
     "password_changed": {},
 }
