@@ -256,6 +256,6 @@ def delete_idle() -> int:
     _looked_up_to = _START if last is None else db.as_uuid(last[0])
     return db.change(
         "DELETE FROM oidc_token_family WHERE id IN (SELECT id FROM oidc_token_family WHERE id > %s ORDER BY id LIMIT %s)"
-        " AND current_digest IS NOT NULL AND last_used_at < CASE WHEN offline THEN %s ELSE %s END",
+        " AND current_digest IS NOT NULL AND (last_used_at < %s OR (last_used_at < %s AND NOT offline))",
         [begin, WINDOW, edge - _idle(offline=True), edge - _idle(offline=False)],
     )
