@@ -29,7 +29,7 @@ class AuthorizationCode(models.Model):
     auth_time = models.DateTimeField()
     acr = models.CharField(max_length=100)
     amr = models.JSONField(default=list)
-    sid = models.CharField(max_length=64, db_index=True)
+    sid = models.CharField(max_length=64)
     epoch = models.PositiveIntegerField()
     created_at = models.DateTimeField(default=now)
     expires_at = models.DateTimeField(db_index=True)
@@ -38,6 +38,7 @@ class AuthorizationCode(models.Model):
 
     class Meta:
         db_table = "oidc_authorization_code"
+        indexes = (models.Index(fields=["sid"], name="oidc_code_sid"),)  # not db_index: that makes a second one, for LIKE
 
     def __str__(self) -> str:
         return f"code for {self.client_id} made {self.created_at:%Y-%m-%d %H:%M:%S}"

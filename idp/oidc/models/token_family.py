@@ -24,7 +24,7 @@ class TokenFamily(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     client = models.ForeignKey(Client, on_delete=models.CASCADE)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_index=False)  # the index below begins with it
     scope = models.TextField()
     resources = models.JSONField(default=list)
     nonce = models.TextField(blank=True, default="")
@@ -32,7 +32,7 @@ class TokenFamily(models.Model):
     auth_time = models.DateTimeField()
     acr = models.CharField(max_length=100)
     amr = models.JSONField(default=list)
-    sid = models.CharField(max_length=64, db_index=True)
+    sid = models.CharField(max_length=64)
     epoch = models.PositiveIntegerField()
     offline = models.BooleanField(default=False)
     lineage_digest = models.BinaryField(max_length=32, null=True, unique=True)
@@ -48,7 +48,10 @@ class TokenFamily(models.Model):
 
     class Meta:
         db_table = "oidc_token_family"
-        indexes = (models.Index(fields=["user", "client"], name="oidc_family_user_client"),)
+        indexes = (
+            models.Index(fields=["user", "client"], name="oidc_family_user_client"),
+            models.Index(fields=["sid"], name="oidc_family_sid"),  # not db_index: that makes a second one, for LIKE
+        )
 
     def __str__(self) -> str:
         return f"family {self.id}"
