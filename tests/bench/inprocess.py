@@ -134,7 +134,7 @@ def _start(stack: ExitStack, only: str) -> list[Operation]:
     servers.manage(environ, "collectstatic", "--noinput", seconds=180)
     os.environ.update(environ)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # access lines are written, and nobody reads them
-    provider = InProcess("Kairos ID", 0, list, kairos.headers(), kairos.PATHS)
+    provider = InProcess(kairos.NAME, 0, list, kairos.headers(), kairos.PATHS)
     from idp.wsgi import application
 
     provider.application = application

@@ -21,6 +21,7 @@ from tests.support import production, servers
 from . import operations
 from .operations import REDIRECT_URI, Client, Operation, Provider, SignedIn
 
+NAME = "Kairos ID"
 ISSUER = "https://id.bench.example"
 EMAIL, PASSWORD = "person@bench.example", "seven quiet rivers cross the plain"
 PATHS = {
@@ -50,7 +51,7 @@ def running(environ: dict[str, str], *, workers: int, options: Sequence[str]) ->
     if environ["IDP_ENV"] == "production":
         servers.manage(environ, "collectstatic", "--noinput", seconds=180)
     with servers.web(environ, workers=workers, options=options) as server:
-        yield Provider("Kairos ID", server.port, server.pids, headers(), PATHS)
+        yield Provider(NAME, server.port, server.pids, headers(), PATHS)
 
 
 def headers() -> dict[str, str]:

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -45,8 +45,8 @@ class Round:
 def main() -> None:
     """Parse the options, start everything, measure, print."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=2.5, help="of each operation in each round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each operation in each round")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--workers", type=int, default=1, help="processes of every server")
     parser.add_argument("--threads", type=int, default=8, help="of every process, and its database connections")
@@ -119,6 +119,8 @@ class Bench:
 
     database: servers.Server
     options: argparse.Namespace
+    # Requests per second so far: how many inputs to make for a round. One that runs out of them ends early, which does no harm.
+    rates: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def statements(self, operation: Operation, *, requests: int = 40) -> tuple[float, float]:
         """Statements per request and, of these, transaction control; read from the database's own log. Also warms up."""
@@ -131,6 +133,7 @@ class Bench:
         before = len(self.database.log)
         # One connection: some of the prepared inputs may be left, none may be missing.
         done = self._load(operation, seconds=10, most=requests, connections=1)
+        self.rates[_key(operation)] = 2 * done.count / done.seconds
         time.sleep(0.2)
         found = [
             line.partition(": ")[2] for line in self.database.log[before:].splitlines() if ("statement: " in line or "execute " in line)
@@ -144,11 +147,12 @@ class Bench:
     def round(self, operation: Operation) -> Round:
         """One bounded round."""
         if operation.prepare:
-            operation.prepare(min(operation.most, int(2000 * self.options.seconds)))
+            operation.prepare(min(operation.most, 50 + int(1.3 * self.rates.get(_key(operation), 500) * self.options.seconds)))
             time.sleep(0.1)
         pids, database = operation.provider.pids(), self.database.pids()
         before, before_database = processes.cpu_seconds(pids), processes.cpu_seconds(database)
         done = self._load(operation, seconds=self.options.seconds, most=operation.most)
+        self.rates[_key(operation)] = done.count / done.seconds
         used = processes.cpu_seconds(pids) - before
         used_database = processes.cpu_seconds(self.database.pids()) - before_database
         if done.refused:
@@ -203,9 +207,37 @@ def _report(
             f"| {name} | {row['per_second']:,.0f} | {row['p50']:.1f} | {row['p99']:.1f} | {row['cpu']:.2f} | {row['cpu_database']:.2f} "
             f"| {sql} | {row['per_second'] / view['per_second']:.2f} | {row['cpu'] / view['cpu']:.2f} |"
         )
+    if several:
+        _report_ratios(chosen, middle)
     if options.json:
         found = [{"provider": one.provider.name, "name": one.name, **middle[_key(one)]} for one in chosen]
         options.json.write_text(json.dumps(found, indent=1))
+
+
+def _report_ratios(chosen: list[Operation], middle: dict[tuple[str, str], dict[str, float]]) -> None:
+    """Our rows against the same operation of each peer: CPU of server and database together, and requests per second."""
+
+    def what(name: str) -> str:  # their access tokens are opaque in the flows of a person
+        return name.replace("opaque access", "ES256 access")
+
+    ours = [one for one in chosen if one.provider.name == kairos.NAME]
+    peers = list(dict.fromkeys(one.provider.name for one in chosen if one.provider.name not in ("-", kairos.NAME)))
+    print(
+        "\nMore is better for us: their CPU per request (server and PostgreSQL) divided by ours / our requests per second divided by theirs.\n"
+    )
+    print("| operation | " + " | ".join(peers) + " |")
+    print("| --- |" + " ---: |" * len(peers))
+    for one in ours:
+        mine, cells = middle[_key(one)], []
+        for peer in peers:
+            theirs = next((middle[_key(other)] for other in chosen if other.provider.name == peer and what(other.name) == one.name), None)
+            cells.append("" if theirs is None else f"{_cost(theirs) / _cost(mine):.2f} / {mine['per_second'] / theirs['per_second']:.2f}")
+        if any(cells):
+            print(f"| {one.name} | " + " | ".join(cells) + " |")
+
+
+def _cost(row: dict[str, float]) -> float:
+    return max(0.001, row["cpu"] + row["cpu_database"])
 
 
 def _argon2(database: servers.Server) -> str:
