@@ -161,6 +161,7 @@ class Site:
             IDP_ARGON2_MEMORY_KIB="7168",
             IDP_ARGON2_ITERATIONS="1",
             IDP_LOG_LEVEL=level,
+            IDP_TRUSTED_PROXIES="127.0.0.1",
             FAILPOINTS=failpoints,
         )
         servers.manage(self.environ, "migrate", "--verbosity=0", seconds=180)
@@ -249,14 +250,17 @@ class Site:
             connection.close()
 
     def browser(self, port: int | None = None) -> Browser:
-        """A fresh browser at one of the web masters."""
+        """A fresh browser at one of the web masters, at an address of its own."""
+        address = f"10.{random.randrange(256)}.{random.randrange(256)}.{random.randrange(1, 255)}"
         chosen = port or random.choice(self.web_ports)
         host = self.issuer.partition("://")[2]
 
         def send(request: Sent) -> tuple[int, list[tuple[str, str]], bytes]:
             connection = http.client.HTTPConnection("127.0.0.1", chosen, timeout=15)
             try:
-                connection.request(request.method, request.target, request.body or None, {"Host": host, **request.headers})
+                connection.request(
+                    request.method, request.target, request.body or None, {"Host": host, "X-Forwarded-For": address, **request.headers}
+                )
                 answer = connection.getresponse()
                 return answer.status, answer.getheaders(), answer.read()
             finally:

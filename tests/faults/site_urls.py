@@ -24,7 +24,7 @@ def change(request: HttpRequest) -> JsonResponse:
     wanted: dict[str, Any] = json.loads(request.body)
     with transaction.atomic():
         if wanted["do"] == "create":
-            user = people.create(email=wanted["email"], method="signup", password=None, verified=True)
+            user = people.create(email=wanted["email"], method="signup", password=wanted.get("password"), verified=True)
         else:
             user = User.objects.select_for_update().get(pk=wanted["sub"])
             if wanted["do"] == "profile":
