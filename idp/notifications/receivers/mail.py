@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
+from idp.kernel import limits
 from idp.notifications.receivers import NotNow, Refused
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+LIMIT = "mail.recipient"
+PER_HOUR = 60
 
 
 def deliver(delivery_id: UUID, payload: dict[str, Any]) -> None:
@@ -22,6 +26,11 @@ def deliver(delivery_id: UUID, payload: dict[str, Any]) -> None:
     """
     # Exceptions of smtplib carry what the server said, which may echo addresses or credentials: only the reply code leaves
     # this function, and `from None` keeps the rest out of tracebacks.
+    recipient = str(payload.get("to", "")).casefold()
+    verdict = limits.peek(LIMIT, recipient, limit=PER_HOUR)
+    if not verdict.allowed:
+        # Whoever makes us write to somebody again and again, by whatever page: the mailbox gets no more than this.
+        raise NotNow("too many mails to this recipient", after=verdict.retry_after)
     try:
         message = _message(delivery_id, payload)
         if get_connection(timeout=settings.EMAIL_TIMEOUT).send_messages([message]) != 1:
@@ -40,6 +49,7 @@ def deliver(delivery_id: UUID, payload: dict[str, Any]) -> None:
         raise NotNow(f"smtp connection: {type(error).__name__}", unreachable=True) from None
     except (ValueError, KeyError, TypeError):
         raise Refused("not a sendable message") from None
+    limits.hit(LIMIT, recipient, limit=PER_HOUR, seconds=3600)
 
 
 def _message(delivery_id: UUID, payload: dict[str, Any]) -> EmailMultiAlternatives:

@@ -24,6 +24,7 @@ from idp.notifications.receivers import NotNow, Refused, mail
 
 CANARY = "canary-918273"
 PAYLOAD = {"to": "ada@example.org", "subject": "Prüfe deine Adresse", "text": f"Code: {CANARY}\n", "html": f"<p>Code: <b>{CANARY}</b></p>"}
+pytestmark = pytest.mark.django_db
 STEPS = {"sender": "MAIL", "recipient": "RCPT", "content": "DATA"}
 
 
@@ -193,3 +194,16 @@ def test_a_credential_never_leaves(settings: Any, row: Delivery, caplog: pytest.
     ours = "".join(record.getMessage() for record in caplog.records if record.name.startswith("idp"))
     assert ours
     assert CANARY not in ours
+
+
+def test_one_mailbox_gets_so_many_mails_an_hour(smtp: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is over waits: nobody can have a mailbox filled, by whatever page."""
+    monkeypatch.setattr(mail, "PER_HOUR", 2)
+    for to in ("ada@example.org", "Ada@Example.org"):
+        mail.deliver(uuid.uuid4(), {**PAYLOAD, "to": to})
+    with pytest.raises(NotNow) as outcome:
+        mail.deliver(uuid.uuid4(), PAYLOAD)
+    assert not outcome.value.unreachable
+    assert 0 < outcome.value.after <= 3600
+    mail.deliver(uuid.uuid4(), {**PAYLOAD, "to": "bob@example.org"})
+    assert len(smtp.mails) == 3
