@@ -28,6 +28,7 @@ _GRANTS = {
     "refresh_token": gettext_lazy("Stays signed in (refresh_token)"),
     "implicit": gettext_lazy("Tokens through the browser (implicit): classic OpenID Connect only"),
     "client_credentials": gettext_lazy("Acts in its own name (client_credentials)"),
+    "urn:ietf:params:oauth:grant-type:token-exchange": gettext_lazy("Exchanges ID tokens of other providers (token-exchange)"),
 }
 _METHODS = {
     "client_secret_basic": gettext_lazy("Secret in the Authorization header (client_secret_basic)"),
@@ -49,7 +50,7 @@ STRENGTHS: dict[str, Any] = {
 _NOT_FOR_SERVICES = {
     "redirect_uris", "post_logout_redirect_uris", "allowed_origins", "grant_types", "response_types", "first_party", "application_type",
     "id_token_signed_response_alg", "default_max_age", "require_auth_time", "min_acr", "enrolment", "allow_trusted_browser", "policy_uri", "tos_uri",
-    "backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri", "brand_colour", "brand_radius",
+    "backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri", "brand_colour", "brand_radius", "identity_providers",
 }  # fmt: skip
 
 
@@ -83,6 +84,17 @@ class LinesField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         return [line for line in map(str.strip, super().clean(value).splitlines()) if line]
+
+
+class ProvidersField(LinesField):
+    """Names of other providers; nothing means all of them, a hyphen none."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "-" if value == [] else super().prepare_value(value)
+
+    def clean(self, value: Any) -> Any:
+        names = super().clean(value)
+        return [] if names == ["-"] else names or None
 
 
 class KeysField(forms.CharField):
@@ -172,6 +184,11 @@ class ClientForm(forms.ModelForm):
         label=gettext_lazy("It is ours"),
         required=False,
         help_text=gettext_lazy("People are not asked for consent. Only for apps that you run yourself."),
+    )
+    identity_providers = ProvidersField(
+        label=gettext_lazy("Other providers"),
+        rows=2,
+        help_text=gettext_lazy("Its people sign in through these only: one name per line. Empty: all of them; a hyphen: none."),
     )
     token_endpoint_auth_method = _choice(
         _METHODS,

@@ -100,7 +100,10 @@ class ClientAdmin(StaffAdmin):
     change_form_template = add_form_template = "staff/client.html"
     fieldsets = (
         (None, {"fields": ("client_name", "client_uri", "redirect_uris", "post_logout_redirect_uris", "seen")}),
-        (gettext_lazy("What it may do"), {"fields": ("grant_types", "scope", "resources", "allowed_origins", "first_party")}),
+        (
+            gettext_lazy("What it may do"),
+            {"fields": ("grant_types", "scope", "resources", "allowed_origins", "first_party", "identity_providers")},
+        ),
         (gettext_lazy("Security"), {"fields": ("token_endpoint_auth_method", "profile", "application_type", "jwks_uri", "jwks")}),
         (gettext_lazy("How people must sign in"), {"fields": ("min_acr", "enrolment", "allow_trusted_browser")}),
         (

@@ -38,6 +38,7 @@ _SECTIONS: tuple[tuple[_StrPromise, str], ...] = (
     (gettext_lazy("People"), "admin:accounts_user_changelist"),
     (gettext_lazy("Groups"), "admin:access_group_changelist"),
     (gettext_lazy("Second-step resets"), "admin:idp_mfa_resetrequest_changelist"),
+    (gettext_lazy("Other providers"), "admin:federation_upstreamrow_changelist"),
     (gettext_lazy("Event log"), "admin:events_eventrecord_changelist"),
     (gettext_lazy("Refused requests"), "admin:oidc_refusedrequest_changelist"),
     (gettext_lazy("Deliveries"), "admin:events_delivery_changelist"),

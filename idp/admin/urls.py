@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from idp.access.models import Group
 from idp.accounts.models import User
 from idp.events.models import Delivery, EventRecord
+from idp.federation.models import UpstreamRow
 from idp.mfa.models import ResetRequest
 from idp.notifications.models import Webhook
 from idp.oidc.models import Client, RefusedRequest, SigningKey
@@ -22,6 +23,7 @@ from .refusals import RefusalAdmin
 from .resets import ResetAdmin
 from .site import site
 from .streams import StreamAdmin
+from .upstreams import UpstreamAdmin
 from .webhooks import WebhookAdmin
 
 for _model, _page in (
@@ -29,6 +31,7 @@ for _model, _page in (
     (User, PersonAdmin),
     (Group, GroupAdmin),
     (ResetRequest, ResetAdmin),
+    (UpstreamRow, UpstreamAdmin),
     (EventRecord, EventAdmin),
     (RefusedRequest, RefusalAdmin),
     (Delivery, DeliveryAdmin),

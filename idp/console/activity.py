@@ -64,6 +64,8 @@ WORDS: Mapping[str, str] = {
     "factor.reset_asked": gettext_noop("The removal of your second step was asked for"),
     "factor.reset_declined": gettext_noop("The removal of your second step was called off"),
     "factor.enrolment_postponed": gettext_noop("You put off setting up a second step"),
+    "link.added": gettext_noop("An account at another provider was linked"),
+    "link.removed": gettext_noop("An account at another provider was unlinked"),
     "browser.trusted": gettext_noop("A browser does not ask for your second step for a while"),
     "browser.trust_ended": gettext_noop("Browsers ask for your second step again"),
     "factor.recovery_codes_made": gettext_noop("New recovery codes were made"),
@@ -80,7 +82,7 @@ ALARMING = {
     "sign_in.succeeded", "account.password_changed", "account.recovered", "account.email_changed", "account.phone_changed",
     "account.address_change_requested", "account.export_requested", "account.export_downloaded", "account.deletion_requested",
     "factor.added", "factor.removed", "factor.locked", "factor.recovery_codes_made", "factor.recovery_code_used", "factor.reset_asked",
-    "browser.trusted", "consent.granted",
+    "browser.trusted", "consent.granted", "link.added", "link.removed",
 }  # fmt: skip
 
 

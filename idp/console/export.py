@@ -24,6 +24,7 @@ from idp.accounts.models import User
 from idp.consent import agreement
 from idp.events import catalogue, emit, outbox
 from idp.events.models import EventRecord
+from idp.federation.allauth import links_of
 from idp.kernel import clock, places, sealing
 from idp.mfa import factors
 from idp.oidc.models import Client, TokenFamily
@@ -149,6 +150,16 @@ def ways_to_sign_in(user: User) -> tuple[str, Any]:
             {"kind": each.kind, "name": each.name, "added_at": each.created_at, "last_used_at": each.last_used_at} for each in held
         ],
         "recovery_codes_left": factors.codes_left(user),
+        "linked_accounts": [
+            {
+                "provider": each.issuer,
+                "identifier": each.subject,
+                "known_as": each.shown,
+                "linked_at": each.since,
+                "last_used_at": each.last_used,
+            }
+            for each in links_of(user)
+        ],
     }
 
 

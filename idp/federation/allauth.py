@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import requests
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
@@ -95,15 +95,17 @@ def redeem(request: HttpRequest, upstream: Upstream, metadata: Metadata, *, code
 
 def _client(request: HttpRequest, upstream: Upstream, metadata: Metadata, *, secret: str) -> OAuth2Client:
     method = upstream.options.auth_method
-    basic = method == "client_secret_basic" or (not method and "client_secret_post" not in metadata.auth_methods)
+    secret = "" if method == "none" else secret
+    in_header = bool(secret) and metadata.secret_in_header(method)
     return OAuth2Client(
         request,
-        upstream.client_id,
-        "" if method == "none" else secret,
+        # RFC 6749 2.3.1: form-encoded before they go into the header.
+        quote(upstream.client_id, safe="") if in_header else upstream.client_id,
+        quote(secret, safe="") if in_header else secret,
         "POST",
         metadata.token_endpoint,
         upstream.callback,
-        basic_auth=basic and bool(secret) and method != "none",
+        basic_auth=in_header,
         headers={"accept": "application/json"},
     )
 

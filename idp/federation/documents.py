@@ -39,6 +39,10 @@ class Metadata:
     auth_methods: tuple[str, ...]
     sends_issuer: bool
 
+    def secret_in_header(self, chosen: str) -> bool:
+        """Whether our secret goes into the header: as `chosen`, else as it says, and first as every server must (RFC 6749 2.3.1)."""
+        return chosen == "client_secret_basic" or (not chosen and "client_secret_basic" in self.auth_methods)
+
 
 @dataclass(frozen=True, slots=True)
 class _Kept:

@@ -80,10 +80,12 @@ def _open_account(upstream: Upstream, who: Identity) -> Decision:
     if settings.IDP.signup != "open" or not upstream.options.signup:
         return Decision(why="closed")
     try:
-        user = people.create(email=who.email, method="federation", verified=True, claims=dict(who.profile))
-    except people.EmailTaken:  # a moment ago
-        return Decision(why="taken", owner=find(who.email))
-    _attach(upstream, user, who, method="signup")
+        with transaction.atomic():
+            user = people.create(email=who.email, method="federation", verified=True, claims=dict(who.profile))
+            _attach(upstream, user, who, method="signup")
+    except (people.EmailTaken, Taken):  # a moment ago: by this very person in another tab, or by somebody
+        link = allauth.link_of(who.issuer, who.subject)
+        return Decision(link.user) if link is not None else Decision(why="taken", owner=find(who.email))
     return Decision(user, created=True)
 
 

@@ -112,6 +112,8 @@ class Upstream:
         }
 
 
+EXAMPLE = Upstream(name="example", label="", kind=UpstreamRow.Kind.OIDC, issuer="", client_id="")  # what a new one starts with
+
 _cache: tuple[int, dict[str, Upstream]] | None = None
 
 
@@ -120,7 +122,7 @@ def everything() -> dict[str, Upstream]:
     global _cache
     number = generations.current(GENERATION)
     if _cache is None or _cache[0] != number:
-        rows = [_of(row) for row in UpstreamRow.objects.order_by("label", "name")]
+        rows = [of_row(row) for row in UpstreamRow.objects.order_by("label", "name")]
         _cache = (number, {upstream.name: upstream for upstream in sorted(rows, key=lambda one: not one.is_google)})
     found = _cache[1]
     google = _from_environment()
@@ -158,9 +160,9 @@ def add(*, name: str, issuer: str, client_id: str, secret: str, by: UUID | None 
                 row.save(force_insert=True)
         except IntegrityError:
             raise Invalid("name", "is taken") from None
-        emit(catalogue.UpstreamAdded(upstream=name), by=by, changes=diff({}, _of(row).described()))
+        emit(catalogue.UpstreamAdded(upstream=name), by=by, changes=diff({}, of_row(row).described()))
         generations.bump(GENERATION)
-    return _of(row)
+    return of_row(row)
 
 
 def update(name: str, *, secret: str | None = None, by: UUID | None = None, **members: Any) -> Upstream:
@@ -169,19 +171,19 @@ def update(name: str, *, secret: str | None = None, by: UUID | None = None, **me
         row = UpstreamRow.objects.select_for_update().filter(name=name).first()
         if row is None:
             raise Invalid("name", "is not known")
-        before = _of(row).described()
+        before = of_row(row).described()
         _change(row, members)
         if secret is not None:
             _set_secret(row, secret)
         row.updated_at = clock.now()
         row.save()
-        after = _of(row).described()
+        after = of_row(row).described()
         changed = [member for member, value in after.items() if before[member] != value] + (["secret"] if secret is not None else [])
         if changed:
             replaced = {} if secret is None else diff({"secret": 1}, {"secret": 2})
             emit(catalogue.UpstreamUpdated(upstream=name, members=tuple(changed)), by=by, changes=diff(before, after) | replaced)
         generations.bump(GENERATION)
-    return _of(row)
+    return of_row(row)
 
 
 def remove(name: str, *, by: UUID | None = None) -> int:
@@ -192,7 +194,7 @@ def remove(name: str, *, by: UUID | None = None) -> int:
         row = UpstreamRow.objects.select_for_update().filter(name=name).first()
         if row is None:
             raise Invalid("name", "is not known")
-        before = _of(row).described()
+        before = of_row(row).described()
         row.delete()
         google = _from_environment()
         served = UpstreamRow.objects.filter(issuer=row.issuer).exists() or (google is not None and google.issuer == row.issuer)
@@ -217,7 +219,8 @@ def _from_environment() -> Upstream | None:
     )
 
 
-def _of(row: UpstreamRow) -> Upstream:
+def of_row(row: UpstreamRow) -> Upstream:
+    """The upstream that is stored in `row`."""
     known = {one.name for one in fields(Options)}
     stored: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in row.options.items() if name in known

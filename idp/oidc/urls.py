@@ -22,6 +22,7 @@ urlpatterns = [
     path("logout", logout.end_session_endpoint, name="logout"),
     path("logout/confirm", logout.confirm),
     path("logout/done", logout.done),
+    path("logout/upstream", logout.from_upstream),
     path("client-logo/<str:digest>", show_logo),
     path("session/check", logout.check_session),
 ]

@@ -75,6 +75,10 @@ def problems(env: Environment, environ: Mapping[str, str]) -> list[str]:
     found += _agent_problems(env)
     found += _passkey_problems(env)
     found += _sign_in_problems(env)
+    if bool(env.google_client_id) != bool(env.google_client_secret.get_secret_value()):
+        found.append("IDP_GOOGLE_CLIENT_ID and IDP_GOOGLE_CLIENT_SECRET go together: set both, or neither.")
+    if env.google_client_id and not env.google_issuer.startswith(("https://", "http://")):
+        found.append("IDP_GOOGLE_ISSUER must be an address such as https://accounts.google.com: correct it, or leave it out.")
     if not env.development:
         if env.staff_second_step == "optional":
             found.append("IDP_STAFF_SECOND_STEP is optional: in production the staff console always wants a second step.")

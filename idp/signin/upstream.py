@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from idp.federation.flow import Returned
     from idp.federation.upstreams import Upstream
 
-IP_LIMIT, IP_SECONDS = 120, 300  # round trips begun or ended from one address
+IP_LIMIT, IP_SECONDS = 600, 300  # round trips begun or ended from one address
 WAITING = "identity_to_link"
 LINK_PAGE = "/login/link"
 
@@ -103,7 +103,7 @@ def callback(request: HttpRequest, name: str) -> HttpResponseBase:
         _refuse_somebody_else(request, returned)
     except Failed as error:
         return _failed(request, error)
-    return _came_to_sign_in(request, returned)
+    return came_to_sign_in(request, returned)
 
 
 def _refuse_somebody_else(request: HttpRequest, returned: Returned) -> None:
@@ -123,7 +123,8 @@ def _came_to_link(request: HttpRequest, returned: Returned) -> HttpResponseBase:
     return _wait(request, returned, user)
 
 
-def _came_to_sign_in(request: HttpRequest, returned: Returned) -> HttpResponseBase:
+def came_to_sign_in(request: HttpRequest, returned: Returned) -> HttpResponseBase:
+    """Whoever it is, signed in; or the page that asks what is to become of them."""
     found = linking.decide(returned.upstream, returned.identity)
     if found.user is None:
         if found.why == "closed":
@@ -230,7 +231,7 @@ def _failed(request: HttpRequest, error: Failed) -> HttpResponseBase:
         "upstream_failed",
         continuation=Continuation(request),
         text=_sentence(error.reason, label),
-        upstream=upstream if error.reason in ("unreachable", "refused", "stale") else None,
+        upstream=upstream if error.reason in ("unreachable", "refused") and not request.user.is_authenticated else None,
         retry_fields=fields_of(error.continue_to),
         back_url=_back_to(error.continue_to) if not request.user.is_authenticated else _onwards(error.continue_to),
         status=400,

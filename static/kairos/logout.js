@@ -19,5 +19,6 @@
     frames[index].addEventListener("load", answered);
     frames[index].addEventListener("error", answered);
   }
+  if (!open) go();
   window.setTimeout(go, 3000);
 })();

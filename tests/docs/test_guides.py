@@ -8,8 +8,9 @@ from playwright.sync_api import Page, expect
 
 from tests.support.chromium import allow_until, sign_in, sign_out
 from tests.support.landing import landing
-from tests.support.provider import Provider
+from tests.support.provider import Provider, embedded
 from tests.support.servers import child, need
+from tests.support.upstream import fake_upstream
 
 from .guide import Guide, answers
 
@@ -31,6 +32,27 @@ def test_people_and_passwords(provider: Provider, tmp_path: Path):
     created, shown = guide.answers
     assert created["email"] == "ben@example.org"
     assert created["sub"] in shown
+
+
+@pytest.mark.needs("curl")
+def test_sign_in_with_other_providers(page: Page, tmp_path: Path):
+    with embedded(tmp_path / "data", settings={"IDP_OUTBOUND_ALLOW": "localhost"}) as provider:
+        (tmp_path / "reader").mkdir()
+        guide = Guide("sign-in-with-other-providers.md", provider, tmp_path / "reader")
+        with fake_upstream(guide.ports["3000"], host="localhost") as other:
+            other.client_secret = "the-secret-it-gave-you"
+            printed = guide.follow()
+            added, tested, led, posted, app = guide.answers
+            assert added["redirect_uri"] == f"{provider.issuer}/federation/work/callback"
+            assert tested["works"] is True
+            assert (led["domains"], led["button"]) == (["example.org"], False)
+            assert posted["posted_tokens"] is True
+            assert app["client_id"] == "phone"
+            assert '"nonce"' in printed
+            page.goto(f"{provider.issuer}/login")
+            page.fill("#id_login", "ada@example.org")
+            page.press("#id_login", "Enter")
+            page.wait_for_url(f"{provider.issuer}/account")
 
 
 @pytest.mark.needs("curl")

@@ -14,6 +14,7 @@ from idp.accounts.models import User
 from idp.events.models import EventRecord
 from idp.federation import upstreams
 from idp.federation.models import Challenge
+from idp.kernel import clock
 from idp.mfa.models import RecoveryCodes
 from tests.support.factories import PASSWORD, make_person
 from tests.support.upstream import FakeUpstream, go, session_of
@@ -137,6 +138,19 @@ def test_a_squatter_keeps_nothing(client: Client, corp: FakeUpstream):
     assert user.credential_epoch > epoch or user.pk != squatter.pk
     assert not RecoveryCodes.objects.exists()
     assert [link.uid for link in SocialAccount.objects.filter(user=user)] == ["u-1"]
+
+
+def test_a_squatters_phone_opens_nothing(client: Client, corp: FakeUpstream):
+    """GL-02, PW-18: who proved only a phone number keeps that, and loses the address that was never theirs."""
+    squatter = make_person(verified=False)
+    User.objects.filter(pk=squatter.pk).update(phone="+441632960001", phone_verified_at=clock.now())
+    assert go(client, corp)["Location"] == "/account"
+    owner = User.objects.get(email="ada@example.org")
+    assert owner.pk != squatter.pk
+    assert owner.phone is None
+    squatter.refresh_from_db()
+    assert (squatter.email, squatter.phone) == (None, "+441632960001")
+    assert SocialAccount.objects.get().user_id == owner.pk
 
 
 def test_somebody_who_is_disabled_stays_out(client: Client, corp: FakeUpstream):

@@ -34,7 +34,7 @@ SHAPES = [
     case("RFC 9700 2.4", "password grant", {"grant_type": "password", "username": "ada@example.org", "password": "x"}, "unsupported_grant_type"),
     case("RFC 9700 2.1.2", "implicit grant", {"grant_type": "implicit"}, "unsupported_grant_type"),
     case("RFC 8628 3.4", "device grant", {"grant_type": "urn:ietf:params:oauth:grant-type:device_code"}, "unsupported_grant_type"),
-    case("RFC 8693 2.1", "exchange", {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange"}, "unsupported_grant_type"),
+    case("RFC 8693 2.1", "exchange", {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange"}, "unauthorized_client"),
     case("RFC 6749 5.2", "letter case counts", {"grant_type": "AUTHORIZATION_CODE"}, "unsupported_grant_type"),
     case("RFC 6749 5.2", "a grant that the client lacks", {"grant_type": "client_credentials"}, "unauthorized_client"),
     case("RFC 6749 3.2", "grant_type twice", {"grant_type": ["authorization_code", "authorization_code"]}, "invalid_request"),

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from joserfc.jwk import RSAKey
 
@@ -93,13 +93,16 @@ class FakeUpstream:
         return {"keys": [{**key.as_dict(private=False), "kid": key.thumbprint()} for key in (self.published or [rsa_key()])]}
 
     def redeem(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        if form.get("authorization", "").startswith("Basic "):
+            named, _, secret = base64.b64decode(form["authorization"][6:]).decode().partition(":")
+            form = {**form, "client_id": unquote(named), "client_secret": unquote(secret)}
+        if form.get("client_secret") != self.client_secret or form.get("client_id") != self.client_id:
+            return 401, {"error": "invalid_client"}
         sent = self.codes.pop(form.get("code", ""), None)
         verifier = form.get("code_verifier", "")
         proof = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         if sent is None or proof != sent["code_challenge"] or form.get("redirect_uri") != sent["redirect_uri"]:
             return 400, {"error": "invalid_grant"}
-        if form.get("client_secret") != self.client_secret or form.get("client_id") != self.client_id:
-            return 401, {"error": "invalid_client"}
         return 200, {"access_token": "at-" + secrets.token_urlsafe(8), "token_type": "Bearer", "id_token": self.id_token(sent.get("nonce"))}
 
 
@@ -132,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/keys":
             self._json(200, fake.keys())
         elif path == "/token":
-            self._json(*fake.redeem(values))
+            self._json(*fake.redeem({**values, "authorization": self.headers.get("Authorization", "")}))
         elif path == "/userinfo":
             self._json(200, fake.user_info if fake.user_info is not None else fake.person)
         else:
@@ -153,11 +156,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fake_upstream() -> Iterator[FakeUpstream]:
-    """Serve one on a free port until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def fake_upstream(port: int = 0, *, host: str = "127.0.0.1") -> Iterator[FakeUpstream]:
+    """Serve one on a free port, or this one, until the block ends."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     server.daemon_threads = True
-    fake = FakeUpstream(f"http://127.0.0.1:{server.server_address[1]}")
+    fake = FakeUpstream(f"http://{host}:{server.server_address[1]}")
     server.RequestHandlerClass = type("Handler", (_Handler,), {"fake": fake})
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

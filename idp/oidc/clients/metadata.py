@@ -14,7 +14,13 @@ from idp.sessions import assurance
 
 from . import redirect_uris
 
-GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials")
+GRANT_TYPES = (
+    "authorization_code",
+    "implicit",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:token-exchange",  # RFC 8693
+)
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none")
 APPLICATION_TYPES = ("web", "native")
 PROFILES = ("oidc", "oauth21")

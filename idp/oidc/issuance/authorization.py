@@ -36,6 +36,7 @@ class Authorization:
     nonce: str = ""
     claims: Mapping[str, Any] = field(default_factory=dict)
     refresh_token: str | None = None
+    issued_token_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class TokenSet:
     scope: str
     refresh_token: str | None = None
     id_token: str | None = None
+    issued_token_type: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The response body; absent members are left out."""
@@ -57,4 +59,6 @@ class TokenSet:
             body["refresh_token"] = self.refresh_token
         if self.id_token is not None:
             body["id_token"] = self.id_token
+        if self.issued_token_type is not None:  # RFC 8693 2.2.1
+            body["issued_token_type"] = self.issued_token_type
         return body

@@ -37,6 +37,7 @@ def mint(authorization: Authorization) -> TokenSet:
         scope=" ".join(authorization.scopes),
         refresh_token=authorization.refresh_token,
         id_token=id_token,
+        issued_token_type=authorization.issued_token_type,
     )
 
 
@@ -101,8 +102,9 @@ def _id_token(authorization: Authorization, moment: int, *, access_token: str | 
         "auth_time": int(authentication.auth_time.timestamp()),
         "acr": authentication.acr,
         "amr": list(authentication.amr),
-        "sid": authentication.sid,
     }
+    if authentication.sid:  # a token exchange happens in no browser session
+        claims["sid"] = authentication.sid
     # OIDC Core 3.1.3.6, 3.2.2.10, 3.3.2.11: bound to what comes along.
     if access_token is not None and client.id_token_alg != "none":
         claims["at_hash"] = jose.left_half_hash(access_token, client.id_token_alg)

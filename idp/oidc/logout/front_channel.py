@@ -26,6 +26,7 @@ def page(request: HttpRequest, frames: list[str], *, then: str) -> HttpResponse:
     """Load the frames, then go to `then`; with JavaScript off a refresh does it. The policy allows exactly these frames."""
     response = render(request, "oidc/logout_frames.html", {"frames": frames, "then": then})
     origins = sorted({"{0.scheme}://{0.netloc}".format(urlsplit(frame)) for frame in frames})
-    response._csp_update = {"frame-src": origins}  # type: ignore[attr-defined]
+    if origins:
+        response._csp_update = {"frame-src": origins}  # type: ignore[attr-defined]
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from idp import sessions
+from idp.federation import sign_out
 from idp.interactions.middleware import form_target
 from idp.oidc.authorization import error_page
 from idp.oidc.authorization.dispatch import card
@@ -53,8 +54,7 @@ def end_session_endpoint(request: HttpRequest) -> HttpResponse:
             end_session(request)
         return _leave(request, asked.redirect_uri, asked.state, [])
     if asked.speaks_of(session):
-        frames = end_session(request, client_id=asked.client.client_id if asked.client else None)
-        return _leave(request, asked.redirect_uri, asked.state, frames)
+        return _end(request, asked.redirect_uri, asked.state, client_id=asked.client.client_id if asked.client else None)
     return _ask(request, asked)
 
 
@@ -91,24 +91,45 @@ def confirm(request: HttpRequest) -> HttpResponse:
     except signing.BadSignature:
         kept = {}  # too old or not ours: sign out, go nowhere
     client = cache.get(kept["client_id"]) if kept.get("client_id") else None
-    frames = end_session(request, client_id=client.client_id if client else None)
     redirect_uri = kept.get("redirect_uri")
     if client is None or redirect_uri not in client.post_logout_redirect_uris:
         redirect_uri = None
-    return _leave(request, redirect_uri, kept.get("state"), frames)
+    return _end(request, redirect_uri, kept.get("state"), client_id=client.client_id if client else None)
 
 
-def _leave(request: HttpRequest, redirect_uri: str | None, state: str | None, frames: list[str]) -> HttpResponse:
+def _end(request: HttpRequest, redirect_uri: str | None, state: str | None, *, client_id: str | None) -> HttpResponse:
+    """Sign out here, and where the person came from if that is wanted; then on to the app."""
+    upstream = sign_out.address(request, then=_destination(redirect_uri, state))
+    frames = end_session(request, client_id=client_id)
+    return _leave(request, redirect_uri, state, frames, upstream=upstream)
+
+
+def _destination(redirect_uri: str | None, state: str | None) -> str:
     if redirect_uri is not None and state is not None:
         # 3: state comes back exactly as it was sent.
         redirect_uri += f"{'&' if '?' in redirect_uri else '?'}state={quote(state, safe='')}"
-    then = redirect_uri or "/logout/done"
-    if frames:
+    return redirect_uri or "/logout/done"
+
+
+def _leave(
+    request: HttpRequest, redirect_uri: str | None, state: str | None, frames: list[str], *, upstream: str | None = None
+) -> HttpResponse:
+    then = upstream or _destination(redirect_uri, state)
+    # A page of its own where a form was sent: browsers hold every later redirect against the form's Content-Security-Policy.
+    if frames or upstream:
         response = front_channel.page(request, frames, then=then)
     else:
         response = HttpResponse(status=303, headers={"Location": then, "Cache-Control": "no-store"})
     session_state.forget(response)
     return response
+
+
+@require_safe
+def from_upstream(request: HttpRequest) -> HttpResponse:
+    """`/logout/upstream`: back from the provider where the person was signed out as well; our own signature says where to."""
+    return HttpResponse(
+        status=303, headers={"Location": sign_out.returned(request.GET.get("state", "")) or "/logout/done", "Cache-Control": "no-store"}
+    )
 
 
 @require_safe

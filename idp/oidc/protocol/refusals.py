@@ -432,7 +432,7 @@ GRANT_TYPE_UNSUPPORTED = Refusal(
     error="unsupported_grant_type",
     clause="RFC 6749 5.2",
     description="This grant_type is not supported.",
-    expected="authorization_code, refresh_token or client_credentials.",
+    expected="authorization_code, refresh_token, client_credentials or token-exchange.",
     fix="Use a grant type that discovery lists.",
 )
 
@@ -506,6 +506,43 @@ PERSON_REFUSED = Refusal(
     description="The person may not get tokens now.",
     expected="An active account and a session that has not ended since.",
     fix="Let the person sign in again.",
+)
+
+SUBJECT_TOKEN_MISSING = Refusal(
+    code="subject-token-missing",
+    error="invalid_request",
+    clause="RFC 8693 2.1",
+    description="The subject_token is missing, or is not of a type that can be exchanged.",
+    expected="subject_token, and subject_token_type urn:ietf:params:oauth:token-type:id_token.",
+    fix="Send the ID token that the other provider gave your app, with its type.",
+)
+
+SUBJECT_TOKEN_REFUSED = Refusal(
+    code="subject-token-refused",
+    error="invalid_grant",
+    clause="RFC 8693 2.2.2",
+    description="The subject_token is not accepted.",
+    expected="An ID token for one of the audiences configured here, signed with RS256, not expired, with a nonce from /federation/NAME/nonce "
+    "that was made for this client and is used once.",
+    fix="Ask for a nonce, let the other provider put it into a new ID token, and post that once.",
+)
+
+SUBJECT_NEEDS_PAGES = Refusal(
+    code="subject-needs-pages",
+    error="invalid_grant",
+    clause="RFC 8693 2.2.2",
+    description="The person must do something on our pages first.",
+    expected="A person who is linked or can be added, has no second step to prove, and has agreed to what this app asks for.",
+    fix="Send the person through the authorization endpoint once, with idp_hint.",
+)
+
+EXCHANGE_UNSUPPORTED = Refusal(
+    code="exchange-unsupported",
+    error="invalid_request",
+    clause="RFC 8693 2.1",
+    description="This kind of token exchange is not supported.",
+    expected="No actor_token, no audience, and requested_token_type access_token or none.",
+    fix="Leave these parameters out; name services by resource (RFC 8707).",
 )
 
 REFRESH_TOKEN_MISSING = Refusal(

@@ -23,7 +23,7 @@ from idp.oidc.protocol import refusals
 from idp.oidc.protocol.errors import OAuthError
 
 from .context import GrantContext
-from .grants import authorization_code, client_credentials, refresh_token
+from .grants import authorization_code, client_credentials, refresh_token, token_exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ GRANTS: dict[str, Grant] = {
     "authorization_code": Grant(authorization_code.redeem, stateful=True),
     "refresh_token": Grant(refresh_token.rotate, stateful=True),
     "client_credentials": Grant(client_credentials.grant, stateful=False),
+    token_exchange.GRANT_TYPE: Grant(token_exchange.exchange, stateful=False),  # brings a transaction of its own
 }
 
 

@@ -81,6 +81,9 @@ class Command(OperatorCommand):
         )
         parser.add_argument("--brand-colour", metavar="#RRGGBB", help="colour of links and buttons while people sign in to it")
         parser.add_argument("--brand-radius", type=int, metavar="PIXELS", help="roundness of corners, 0 to 24")
+        parser.add_argument(
+            "--identity-provider", action="append", metavar="NAME", help="another provider its people may sign in through; repeat for more"
+        )
         parser.add_argument("--jwks", metavar="FILE", help="public keys of the client (JSON Web Key Set)")
         parser.add_argument(
             "--from-json", metavar="FILE", help="client metadata with RFC 7591 member names; options here win; - reads standard input"
@@ -167,6 +170,7 @@ class Command(OperatorCommand):
             ("allow_trusted_browser", "allow_trusted_browser"),
             ("brand_colour", "brand_colour"),
             ("brand_radius", "brand_radius"),
+            ("identity_provider", "identity_providers"),
         ):
             if options[option] is not None:
                 document[member] = options[option] if options[option] != "" or member != "min_acr" else None
