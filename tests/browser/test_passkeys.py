@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -163,6 +164,51 @@ def test_nothing_comes(visit: Visit, provider: Provider) -> None:
     look(page)
     provider.sign_in(page, "cancelled@example.org")
     page.wait_for_url("**/account")
+
+
+def test_offered_after_a_password_and_put_off(visit: Visit, provider: Provider) -> None:
+    page = visit("/login")
+    held = plug_in(page)
+    held.answers(False)
+    page.goto("/login?next=/account/apps")
+    page.wait_for_selector("input[data-passkey-capable][value='1']", state="attached")
+    provider.sign_in(page, "offered@example.org")
+    page.wait_for_url("**/login/passkey-offer?**")
+    look(page)
+    page.click("#passkey-later")
+    page.wait_for_url("**/account/apps")
+    sign_out(page)
+    page.goto("/login?next=/account/apps")
+    page.wait_for_selector("input[data-passkey-capable][value='1']", state="attached")
+    provider.sign_in(page, "offered@example.org")
+    page.wait_for_url("**/account/apps")
+
+
+def test_an_account_without_a_password(visit: Visit, provider: Provider) -> None:
+    page = visit("/signup")
+    held = plug_in(page)
+    look(page)
+    page.fill("#id_email", "no-password@example.org")
+    page.click("#signup-passkey")
+    page.wait_for_url("**/signup/verify")
+    text = provider.wait_for_mail("no-password@example.org")["text"]
+    page.fill("#id_code", re.search(r"\b(\d{6})\b", text)[1])
+    page.click("#verify-submit")
+    page.wait_for_url("**/signup/passkey")
+    look(page)
+    page.click("#passkey-create")
+    page.wait_for_selector("#codes")
+    look(page)
+    page.click("#codes-kept")
+    page.wait_for_url("**/account")
+    held.answers(False)
+    sign_out(page)
+    page.goto("/login?next=/account/security")
+    held.answers(True)
+    page.wait_for_url("**/account/security")
+    page.get_by_role("link", name="Rename or remove").click()
+    look(page)
+    assert page.get_by_text("only way in").is_visible()
 
 
 def test_another_origin_gets_nothing(visit: Visit, provider: Provider) -> None:

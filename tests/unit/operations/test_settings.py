@@ -10,7 +10,15 @@ PROBLEM = {
     "IDP_OUTBOUND_ALLOW": ["http://agent.internal/", "agent.internal:port", "10.0.0.0/99", "a b"],
     "IDP_OUTBOUND_CA_FILE": ["/nonexistent/ca.pem"],
 }
+PROBLEM |= {
+    "IDP_PASSKEY_RP_ID": ["Example.org", "com", "https://example.org", "elsewhere.example"],
+    "IDP_PASSKEY_ORIGINS": ["www.example.org", "https://example.org/", "https://user@example.org", "ftp://example.org"],
+    "IDP_PASSKEY_ATTESTATION": ["required", "preferred"],
+    "IDP_PASSKEY_METADATA_FILE": ["/nonexistent/blob.jwt"],
+}
 FINE = {
+    "IDP_PASSKEY_RP_ID": ["localhost", ""],
+    "IDP_PASSKEY_ORIGINS": ["https://www.example.org, https://example.net:8443", ""],
     "IDP_TRUSTED_PROXIES": ["10.0.0.1", "10.0.0.0/8, fd00::/8", ""],
     "IDP_OUTBOUND_ALLOW": ["agent.internal", "agent.internal:8443", "10.0.0.0/8", "127.0.0.1:8080", "[::1]:8080", "::1", ""],
 }

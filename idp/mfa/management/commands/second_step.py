@@ -74,6 +74,7 @@ def described(user: User) -> dict[str, Any]:
     return {
         "sub": str(user.pk),
         "authenticator_apps": len(factors.of_person(user)),
+        "passkeys": len(factors.keys_of(user)),
         "phones": len(factors.phones_of(user)),
         "recovery_codes_left": factors.codes_left(user) or 0,
         "trusted_browsers": len(trust.of_person(user)),
