@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from idp.accounts import people
@@ -41,6 +42,14 @@ def test_the_sign_in_page_offers_it_by_button_and_in_the_field(client):
     assert 'autocomplete="username webauthn"' in page
     assert 'data-options="/login/passkey/options" data-autofill' in page
     assert "kairos/passkeys.js" in page
+
+
+def test_the_identifier_page_offers_it_too(client, monkeypatch):
+    monkeypatch.setattr(settings, "IDP", settings.IDP.model_copy(update={"sign_in_page": "identifier_first"}))
+    page = client.get("/login").content.decode()
+    assert 'id="id_password"' not in page
+    assert 'autocomplete="username webauthn"' in page
+    assert 'data-options="/login/passkey/options" data-autofill' in page
 
 
 def test_instead_of_a_code_after_the_password(client, person):

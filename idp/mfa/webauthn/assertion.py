@@ -7,9 +7,11 @@ frame, whose key it is, the user handle, backup flags and the counter.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from fido2.utils import websafe_encode
 from fido2.webauthn import (
     AttestationConveyancePreference,
     AttestedCredentialData,
@@ -49,8 +51,14 @@ class Proved:
 def begin_sign_in(*, browser: bytes) -> Asked:
     """Ask for whichever passkey the browser has for us: nobody is named, so nothing is told about anybody (hostile case WK-15)."""
     ceremony = ceremonies.begin("sign_in", browser=browser, person=None)
-    options, _state = _server().authenticate_begin(user_verification=UserVerificationRequirement.REQUIRED, challenge=ceremony.challenge)
-    return relying_party.asked(options, ceremony)
+    return relying_party.Asked({**_anybody(relying_party.rp_id()), "challenge": websafe_encode(ceremony.challenge)}, ceremony.state)
+
+
+@cache
+def _anybody(_rp_id: str) -> dict[str, Any]:
+    # Every sign-in page asks for these, and fido2 takes two milliseconds to write them.
+    options, _state = _server().authenticate_begin(user_verification=UserVerificationRequirement.REQUIRED)
+    return relying_party.members(options)
 
 
 def begin_second_factor(user: User, *, browser: bytes) -> Asked | None:

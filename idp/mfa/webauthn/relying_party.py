@@ -88,12 +88,17 @@ def descriptors(keys: Iterable[WebAuthnKey]) -> list[PublicKeyCredentialDescript
 
 
 def asked(options: Any, ceremony: Ceremony, **more: Any) -> Asked:
-    """Options in their JSON form (WebAuthn L3 5.4, 5.5), with members for which fido2 has no argument."""
-    members = dict(json.loads(json.dumps(dict(options)["publicKey"])))
-    for descriptor in (*members.get("excludeCredentials", ()), *members.get("allowCredentials", ())):
+    """Options with members for which fido2 has no argument, and the ceremony that they begin."""
+    return Asked({**members(options), **more}, ceremony.state)
+
+
+def members(options: Any) -> dict[str, Any]:
+    """fido2's options in their JSON form (WebAuthn L3 5.4, 5.5)."""
+    found: dict[str, Any] = json.loads(json.dumps(dict(options)["publicKey"]))
+    for descriptor in (*found.get("excludeCredentials", ()), *found.get("allowCredentials", ())):
         if not descriptor.get("transports"):
             descriptor.pop("transports", None)
-    return Asked({**members, **more}, ceremony.state)
+    return found
 
 
 def document(answer: str) -> dict[str, Any]:
@@ -101,24 +106,24 @@ def document(answer: str) -> dict[str, Any]:
     if len(answer) > LONGEST:
         raise Refused("wrong_passkey", "too long")
     try:
-        members = json.loads(answer)
+        found = json.loads(answer)
     except (ValueError, RecursionError):
         raise Refused("wrong_passkey", "not JSON") from None
-    if not isinstance(members, dict):
+    if not isinstance(found, dict):
         raise Refused("wrong_passkey", "not an object")
-    return members
+    return found
 
 
-def transports(members: dict[str, Any]) -> list[str]:
+def transports(answered: dict[str, Any]) -> list[str]:
     """How the authenticator can be reached, by the names that we know."""
-    sent = members["response"].get("transports")
+    sent = answered["response"].get("transports")
     return [name for name in TRANSPORTS if isinstance(sent, list) and name in sent]
 
 
 def same_frame(client_data: bytes) -> None:
     """Not from a page inside of a foreign page (WebAuthn L3 7.1 steps 10-11, 7.2 steps 13-14). Raises Refused."""
-    members = json.loads(bytes(client_data))
-    if members.get("crossOrigin", False) is not False or "topOrigin" in members:
+    said = json.loads(bytes(client_data))
+    if said.get("crossOrigin", False) is not False or "topOrigin" in said:
         raise Refused("wrong_passkey", "inside of a foreign page")
 
 
