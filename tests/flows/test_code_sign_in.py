@@ -238,3 +238,15 @@ class TestIdentifierFirst:
         page = client.post("/login", {"login": ""})
         assert page.status_code == 400
         assert "id_password" not in page.content.decode()
+
+
+def test_nothing_of_an_abandoned_sign_in_reaches_the_next_person(client, person):
+    """BR-09: begun as Ada by code, finished as Bob by password: no proof, no waiting code of hers counts for him."""
+    make_person(email="bob@example.org")
+    ask(client)
+    code = mails("ada@example.org")[0].code
+    client.post("/login", {"login": "bob@example.org", "password": "correct horse battery staple"})
+    assert EventRecord.objects.filter(name="sign_in.succeeded").latest("id").data["amr"] == ["pwd"]
+    client.post("/login/code", {"code": code})  # her mailbox still proves who she is: it is her who is signed in then, and by that alone
+    assert EventRecord.objects.filter(name="sign_in.succeeded").latest("id").data["amr"] == ["otp"]
+    assert EventRecord.objects.filter(name="sign_in.succeeded").latest("id").person == person.pk

@@ -65,3 +65,41 @@ def test_twenty_uses_of_a_recovery_link():
     assert person.credential_epoch == 1
     assert person.check_password(f"an entirely new pass phrase {winner}")
     assert EventRecord.objects.filter(name="account.recovered").count() == 1
+
+
+@pytest.mark.parametrize("login", ["ada@example.org", "nobody@example.org"])
+def test_two_hundred_codes(login, monkeypatch):
+    """PW-10 and PW-12 for codes that sign in: of any number of parallel guesses three are looked at, whoever's they are."""
+    from idp.accounts import proofs
+
+    make_person()
+    monkeypatch.setattr("idp.accounts.authentication.GUESSES", 10_000)
+    proof = proofs.begin_code(login)
+    verdicts = at_once(
+        THREADS, lambda number: [proofs.confirm(proof.pk, f"x{number}{turn:04d}").refusal for turn in range(GUESSES // THREADS)]
+    )
+    answers = Counter(refusal for several in verdicts for refusal in several)
+    assert set(answers) <= {"wrong", "spent"}
+    assert answers.total() == GUESSES
+    assert EventRecord.objects.filter(name="sign_in.failed").count() == proofs.TRIES  # what was looked at
+
+
+def test_twenty_uses_of_one_invitation():
+    """One link, many hands: one account."""
+    from idp.accounts import invitations
+
+    invitation, _link = invitations.create()
+    assert sum(at_once(20, lambda _number: invitations.claim(invitation.pk))) == 1
+
+
+def test_twenty_uses_of_one_task():
+    """One piece of work, many guesses: one is looked at."""
+    from idp.accounts import challenge
+
+    monkey = challenge.BITS
+    challenge.BITS = 0
+    try:
+        task = challenge.new()
+        assert sum(at_once(20, lambda _number: challenge.accept(task.token, "1"))) == 1
+    finally:
+        challenge.BITS = monkey

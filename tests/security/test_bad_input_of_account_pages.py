@@ -12,12 +12,16 @@ from tests.support.factories import PASSWORD
 pytestmark = pytest.mark.django_db
 PAGES = [
     "/login",
+    "/login/code",
+    "/login/code/resend",
+    "/login/terms",
     "/login/disabled",
     "/signup",
     "/signup/verify",
     "/signup/verify/resend",
     "/password/forgot",
     "/password/forgot/sent",
+    "/password/forgot/sent/resend",
     "/password/reset",
     "/account/password",
     "/.well-known/change-password",
@@ -36,6 +40,16 @@ FIELDS = [
     "switch",
     "continue",
     "csrfmiddlewaretoken",
+    "way",
+    "with",
+    "phone",
+    "terms",
+    "invitation",
+    "link",
+    "with_link",
+    "challenge",
+    "solution",
+    "accept",
 ]
 HOSTILE = {
     "nul": "a\x00b", "surrogate": "\ud800", "64 KB": "<b>" * 22_000, "markup": "<script>alert(1)</script>", "line breaks": "a\r\nSet-Cookie: x=y",

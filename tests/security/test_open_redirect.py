@@ -31,3 +31,11 @@ def test_next_never_leads_away(client, person, evil):
 def test_an_interaction_that_is_none_never_leads_away(client, person, evil):
     response = client.post("/login", {"login": "ada@example.org", "password": PASSWORD, "interaction": evil})
     assert response["Location"] == "/account"
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_a_code_to_sign_in_never_leads_away(client, person, evil):
+    from tests.support.mailbox import mails
+
+    assert client.post("/login", {"login": "ada@example.org", "way": "code", "next": evil})["Location"] == "/login/code"
+    assert client.post("/login/code", {"code": mails()[-1].code, "next": evil})["Location"] == "/account"
