@@ -98,7 +98,7 @@ def confirm(proof_id: UUID, code: str, *, request: HttpRequest | None = None) ->
     """Take one of the tries; with the right code, make true what the proof is for. Exact under parallel guesses."""
     now = clock.now()
     proof = AddressProof.objects.select_related("user").filter(pk=proof_id).first()
-    if proof is None:
+    if proof is None or proof.used_at is not None or proof.tries >= TRIES or proof.expires_at <= now:
         return Verdict(refusal="spent")
     reservation = None
     if proof.purpose in GUESSED:
