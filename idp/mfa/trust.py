@@ -72,18 +72,15 @@ def begin(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
         value = secret_token(32)
     now, origin = clock.now(), context.current()
     with transaction.atomic():
-        TrustedBrowser.objects.filter(user=user, digest=digest(value)).delete()
-        browser = TrustedBrowser(
-            user=user,
-            digest=digest(value),
-            epoch=user.credential_epoch,
-            ip=origin.ip[:45],
-            user_agent=origin.user_agent[:300],
-            created_at=now,
-            last_used_at=now,
-            expires_at=now + timedelta(days=days),
-        )
-        browser.save(force_insert=True)
+        facts = {
+            "epoch": user.credential_epoch,
+            "ip": origin.ip[:45],
+            "user_agent": origin.user_agent[:300],
+            "created_at": now,
+            "last_used_at": now,
+            "expires_at": now + timedelta(days=days),
+        }
+        browser, _created = TrustedBrowser.objects.update_or_create(user=user, digest=digest(value), defaults=facts)
         surplus = TrustedBrowser.objects.filter(user=user).order_by("-pk").values_list("pk", flat=True)[MOST:]
         TrustedBrowser.objects.filter(pk__in=list(surplus)).delete()
         emit(BrowserTrusted(browser=browser.reference), person=user.pk)

@@ -20,11 +20,12 @@ from idp.events.outbox import purpose
 from idp.kernel import sealing
 from idp.mfa import factors
 from idp.mfa.models import EnrolmentGrace, Phone, ResetRequest, TotpDevice, TrustedBrowser
-from idp.sessions.assurance import ONE_FACTOR, TWO_FACTORS
+from idp.sessions.assurance import ONE_FACTOR, PHISHING_RESISTANT, TWO_FACTORS
 from idp.sessions.models import BrowserSession
 from tests.support.authenticator import App, enrol
 from tests.support.factories import PASSWORD, make_person
 from tests.support.mailbox import mails
+from tests.support.security_key import SecurityKey, add_key
 
 pytestmark = pytest.mark.django_db
 PAGE, ENROL, LOST = "/login/second-factor", "/login/enrol", "/login/lost-factor"
@@ -157,6 +158,66 @@ class TestEnrolment:
         client.get(ENROL)
         answers = [client.post(ENROL, {"code": f"{n:06d}"}).status_code for n in range(12)]
         assert answers[9:] == [400, 429, 429]
+
+
+class TestPasskeyEnrolment:
+    """Where codes are not enough, a passkey or a security key is set up on the way."""
+
+    def create(self, client, held, **fields):
+        asked = client.post(f"{ENROL}/passkey/options", fields).json()
+        return client.post(f"{ENROL}/passkey", {"state": asked["state"], "answer": json.dumps(held.create(asked["options"])), **fields})
+
+    @pytest.mark.parametrize("kind", ["passkey", "security_key"])
+    def test_set_up_in_the_sign_in(self, policy, client, person, kind):
+        policy(min_acr=PHISHING_RESISTANT, enrolment_grace_days=0)
+        assert password(client)["Location"] == ENROL
+        page = client.get(ENROL).content.decode()
+        assert "manual-key" not in page
+        assert client.post(ENROL, {"code": "123456"}).status_code == 200
+        assert client.post(ENROL, {"decision": "continue"}).status_code == 200
+        done = self.create(client, SecurityKey(), kind=kind)
+        assert "<li>" in done.content.decode()
+        assert not is_signed_in(client)
+        assert client.post(ENROL, {"decision": "continue"})["Location"] == "/account"
+        assert session().acr == PHISHING_RESISTANT
+
+    def test_who_has_an_app_adds_a_passkey_and_keeps_the_codes(self, policy, client, person):
+        app = enrol(person)
+        factors.make_codes(person, request=type("Request", (), {"session": None})())
+        policy(min_acr=PHISHING_RESISTANT, enrolment_grace_days=0)
+        assert password(client)["Location"] == PAGE
+        assert client.post(PAGE, {"code": app.code()})["Location"] == ENROL
+        assert self.create(client, SecurityKey())["Location"] == "/account"
+        assert factors.codes_left(person) == 10
+        assert session().acr == PHISHING_RESISTANT
+
+    def test_who_has_a_passkey_and_typed_a_code_is_asked_for_the_passkey(self, policy, client, person):
+        app = enrol(person)
+        add_key(person)
+        policy(min_acr=PHISHING_RESISTANT)
+        password(client)
+        again = client.post(PAGE, {"code": app.code()})["Location"]
+        assert again == f"{PAGE}?done=more"
+        assert "stronger second step" in client.get(again).content.decode()
+        assert not is_signed_in(client)
+
+    def test_a_passkey_instead_of_an_app(self, policy, client, person):
+        policy(min_acr=TWO_FACTORS, enrolment_grace_days=0)
+        password(client, next="/account/apps")
+        done = self.create(client, SecurityKey(), next="/account/apps")
+        assert 'name="next" value="/account/apps"' in done.content.decode()
+        assert client.post(ENROL, {"decision": "continue", "next": "/account/apps"})["Location"] == "/account/apps"
+        assert session().acr == PHISHING_RESISTANT
+
+    @pytest.mark.clause("MF-05")
+    def test_closed_to_everybody_else(self, policy, client, person):
+        assert client.post(f"{ENROL}/passkey/options").status_code == 403
+        assert client.post(f"{ENROL}/passkey", {"state": "x", "answer": "{}"})["Location"] == ENROL
+        policy(min_acr=TWO_FACTORS, enrolment_grace_days=0)
+        password(client)
+        for answer in ("", "{}", "x", "[" * 2000, "\x00"):
+            assert client.post(f"{ENROL}/passkey", {"state": "x", "answer": answer}).status_code == 400
+        assert not is_signed_in(client)
 
 
 class TestTrustedBrowsers:
