@@ -1,4 +1,4 @@
-"""No name of allauth, django-otp or fido2 is used here without a test in this folder that says what it must be like."""
+"""No name of allauth or django-otp is used here without a test in this folder that says what it must be like."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # Each has a folder of its own beside this file.
-PACKAGES = ("allauth", "django_otp", "fido2")
+PACKAGES = ("allauth", "django_otp")
 
 
 def imported(source: str, package: str) -> set[str]:
