@@ -86,10 +86,12 @@ def reach(user: User) -> str:
         return assurance.HARDWARE
     if keys:
         return assurance.PHISHING_RESISTANT
-    if required(user):
+    held, knows = required(user), ways_in.count(user) > 0
+    # What one holds is no second kind beside a code that was mailed or texted to sign in: that takes a password or another provider.
+    if held and knows:
         return assurance.TWO_FACTORS
     # Who has nothing at all signs in with codes by mail, which are no factor: they may add their first one.
-    return assurance.ONE_FACTOR if user.has_usable_password() or ways_in.count(user) else assurance.NOTHING
+    return assurance.ONE_FACTOR if held or knows else assurance.NOTHING
 
 
 def references(user: User) -> set[str]:

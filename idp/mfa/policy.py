@@ -14,6 +14,7 @@ from django.conf import settings
 
 from idp.access import groups
 from idp.access.groups import Requirement
+from idp.accounts import ways_in
 from idp.kernel import clock
 from idp.sessions import assurance
 
@@ -44,9 +45,9 @@ def can_be_set_up(wanted: str) -> bool:
     return reaches(assurance.PHISHING_RESISTANT if settings.IDP.passkey_attestation == "none" else assurance.HARDWARE, wanted)
 
 
-def app_does(wanted: str) -> bool:
-    """Whether an authenticator app is enough for `wanted`."""
-    return reaches(assurance.TWO_FACTORS, wanted)
+def app_does(user: User, wanted: str) -> bool:
+    """Whether an authenticator app is enough for `wanted`: beside a password it is, beside codes to a mailbox or phone it is not."""
+    return reaches(assurance.TWO_FACTORS if ways_in.count(user) else assurance.ONE_FACTOR, wanted)
 
 
 def grants_grace() -> bool:

@@ -56,7 +56,7 @@ def enrol(request: HttpRequest) -> HttpResponseBase:
     if found is None:
         return HttpResponseRedirect(continuation.url if request.user.is_authenticated else continuation.along("/login"))
     decision = request.POST.get("decision", "")
-    if request.method == "POST" and decision == "continue" and factors.required(found.person):
+    if request.method == "POST" and decision == "continue" and not policy.lacks(found.person, found.wanted):
         return _go_on(request, continuation, found)
     if found.stage is None and not step_up.is_fresh(request, found.person):
         # Hostile case BR-06: who found an open browser must not add a factor of their own.
@@ -65,7 +65,7 @@ def enrol(request: HttpRequest) -> HttpResponseBase:
         return HttpResponseRedirect(continuation.interaction.page_url())
     if request.method == "POST" and decision == "later" and found.days:
         return _later(request, continuation, found)
-    if request.method != "POST" or decision:
+    if request.method != "POST" or decision or not policy.app_does(found.person, found.wanted):
         carried = fields_of(found.stage.login.redirect_url or "") if found.stage is not None else []
         if carried and not continuation.fields:
             return HttpResponseRedirect(f"{request.path}?{urlencode(carried)}")
@@ -94,11 +94,13 @@ def _add(request: HttpRequest, continuation: Continuation, asked: Asked) -> Http
 def added(
     request: HttpRequest, continuation: Continuation, asked: Asked, device: TotpDevice | WebAuthnKey, **facts: bool
 ) -> HttpResponseBase:
-    """The proof is kept, and recovery codes are shown before anything else."""
+    """The proof is kept, and recovery codes are shown before anything else, where there are none."""
     if asked.stage is not None:
         seam.record(request, asked.person, device.kind, device=device.persistent_id, **facts)
     else:
         step_up.prove(request, asked.person, device, client_id=continuation.client_id, **facts)
+    if factors.codes_left(asked.person):
+        return _go_on(request, continuation, asked)
     codes = factors.make_codes(asked.person, request=request)
     return page(request, "enrolled", continuation=continuation, codes=codes, added=device.name)
 
@@ -107,7 +109,7 @@ def _go_on(request: HttpRequest, continuation: Continuation, asked: Asked) -> Ht
     """The codes are kept; what waited goes on, if it was set up in this very sign-in."""
     if asked.stage is None:
         return HttpResponseRedirect(continuation.url)
-    if not policy.reaches(sessions.proved(request, asked.person).acr, policy.of_person(asked.person.pk).acr):
+    if not policy.reaches(sessions.proved(request, asked.person).acr, asked.wanted):
         seam.abandon(request)  # set up elsewhere meanwhile: then it is proved like any other
         return HttpResponseRedirect(continuation.along("/login"))
     with transaction.atomic():
@@ -143,7 +145,7 @@ def show(
     request: HttpRequest, continuation: Continuation, asked: Asked, form: CodeForm, *, passkey: str = "", status: int = 200
 ) -> HttpResponseBase:
     """The page; `passkey` is why one was refused (`idp.mfa.webauthn.refused.Why`)."""
-    possible, app_does = policy.can_be_set_up(asked.wanted), policy.app_does(asked.wanted)
+    possible, app_does = policy.can_be_set_up(asked.wanted), policy.app_does(asked.person, asked.wanted)
     offered = enrolment.offered(request, asked.person) if app_does else None
     return page(
         request,

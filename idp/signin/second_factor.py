@@ -118,7 +118,10 @@ def _notice(word: str) -> tuple[str, str]:
         "sent": ("ok", _("A code is on its way. It works for ten minutes; a former one does not work any more.")),
         "too_soon": ("warn", _("A code was sent a moment ago. Wait half a minute before you ask for another one.")),
         "too_many": ("warn", _("No more codes can be sent now. Use another way, or try again in an hour.")),
-        "more": ("warn", _("This account asks for a stronger second step than that one. Use your passkey or security key.")),
+        "more": (
+            "warn",
+            _("This account asks for a stronger second step. Use your passkey or security key, or start again with your password."),
+        ),
     }.get(word, ("", ""))
 
 

@@ -1,11 +1,15 @@
 """Each guide in docs/, followed as written by a reader with an empty folder, against a running provider."""
 
 import os
+import re
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.app_in_browser import AppInBrowser
+from tests.support.authenticator import App
 from tests.support.chromium import allow_until, sign_in, sign_out
 from tests.support.landing import landing
 from tests.support.provider import Provider, embedded
@@ -71,6 +75,51 @@ def sign_in_through(page: Page, provider: Provider, app: str, path: str = "/") -
     sign_in(page, email=person["email"])
     allow_until(page, app)
     return person
+
+
+def test_step_up(provider: Provider, tmp_path: Path, page: Page):
+    """RFC 9470: the API's challenge leads through the second step to a token that is strong enough."""
+    guide = Guide("step-up.md", provider, tmp_path)
+    guide.follow()
+    person = provider.add_person()
+    with guide.serving() as api, landing(int(guide.ports["3001"])) as callback:
+        bank = AppInBrowser(provider.issuer, guide.answers[0], f"{callback.url}/callback")
+
+        def call(method: str, path: str, token: str) -> httpx.Response:
+            return httpx.request(method, f"{api}{path}", headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+
+        page.goto(bank.ask(resource=api))
+        sign_in(page, email=person["email"])
+        token = bank.arrived(page, resource=api)["access_token"]
+        assert call("GET", "/balance", token).json() == {"balance": 12}
+        assert call("GET", "/balance", token + "x").status_code == 401
+        answer = call("POST", "/transfer", token)
+        challenge = answer.headers["WWW-Authenticate"]
+        assert (answer.status_code, 'error="insufficient_user_authentication"' in challenge) == (401, True)
+        wanted = dict(re.findall(r'(acr_values|max_age)="([^"]+)"', challenge))
+        assert wanted == {"acr_values": "urn:kairos:acr:mfa", "max_age": "300"}
+
+        # Meanwhile, in another window, the person sets up an authenticator app; this session knows nothing of it.
+        browser = page.context.browser
+        assert browser is not None
+        window = browser.new_context(base_url=provider.issuer).new_page()
+        window.goto("/login?next=/account/security/authenticator")
+        sign_in(window, email=person["email"])
+        window.locator("summary").filter(has_text="Cannot scan it?").click()
+        app = App(window.inner_text("#manual-key"))
+        used = app.code()
+        window.fill("#id_code", used)
+        window.click("#authenticator-submit")
+        window.wait_for_selector("#codes")
+        code = window.locator("#codes li").first.inner_text()
+        window.context.close()
+
+        page.goto(bank.ask(resource=api, **wanted))
+        page.locator("#second-factor-submit").wait_for()
+        page.fill("#id_code", code)
+        page.click("#second-factor-submit")
+        token = bank.arrived(page, resource=api)["access_token"]
+        assert call("POST", "/transfer", token).json() == {"sent": True}
 
 
 def refresh_and_sign_out(page: Page, app: str, person: dict[str, str]) -> None:
