@@ -14,8 +14,9 @@ from django.urls import path
 from idp import urls
 from idp.accounts.challenge import Task
 from idp.consent import wording
+from idp.console.phones import NumberForm, PhoneCodeForm
 from idp.signin import codes
-from idp.signin.forms import CodeForm, LoginForm, SignUpForm
+from idp.signin.forms import CodeForm, LoginForm, SecondFactorForm, SignUpForm
 
 CLIENT = SimpleNamespace(
     name="Meal Planner",
@@ -80,7 +81,23 @@ CODE: dict[str, Any] = {
     "can_resend": True,
     "again_url": "/login?switch=1",
 }
+CONSOLE = {"section": "security", "person": "Ana Reyes"}
+SECOND = {"form": SecondFactorForm(), "takes_codes": True, "switch_url": "/login"}
 SPECIMENS: dict[str, tuple[str, dict[str, Any]]] = {
+    "second-factor-phone": ("signin/second_factor.html", {**SECOND, "phones": [(1, "+49 … 89")], "trust_days": 30, "lost_url": "/login"}),
+    "second-factor-mail": (
+        "signin/second_factor.html",
+        {**SECOND, "by_mail": True, "mailbox": "a…@example.org", "notice": "On its way.", "notice_kind": "ok"},
+    ),
+    "lost-factor": ("signin/lost_factor.html", {"form": CodeForm(), "mailbox": "a…@example.org", "back_url": "/login"}),
+    "lost-factor-waits": (
+        "signin/lost_factor.html",
+        {"form": CodeForm(), "due": datetime(2026, 11, 23, 8, tzinfo=UTC), "back_url": "/login"},
+    ),
+    "enrol-nothing": ("signin/enrol.html", {"form": CodeForm(), "days": 3, "switch_url": "/login"}),
+    "add-phone": ("console/add_phone.html", {**CONSOLE, "form": NumberForm()}),
+    "confirm-phone": ("console/confirm_phone.html", {**CONSOLE, "form": PhoneCodeForm(), "number": "+49 1512 3456789"}),
+    "remove-phone": ("console/phone.html", {**CONSOLE, "number": "+49 1512 3456789", "last": True}),
     "consent": ("consent/consent.html", _consent(CLIENT)),
     "consent-unverified": ("consent/consent.html", _consent(STRANGER)),
     "error": ("oidc/error.html", {**ERROR, "client": CLIENT}),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "conformance-matrix.md"
-FOLDERS = ("protocol", "security", "races")
+FOLDERS = ("protocol", "security", "races", "flows")
 HEAD = """\
 # Which test shows which clause
 
@@ -34,12 +34,13 @@ def clauses(source: str) -> Iterator[tuple[str, str]]:
     for statement in tree.body:
         name = statement.name if isinstance(statement, ast.FunctionDef) else _assigned(statement)
         for call in ast.walk(statement):
-            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name | ast.Attribute):
                 continue
+            called = call.func.id if isinstance(call.func, ast.Name) else call.func.attr  # `clause(…)` and `pytest.mark.clause(…)`
             texts = [argument.value for argument in call.args if isinstance(argument, ast.Constant) and isinstance(argument.value, str)]
-            if call.func.id == "clause":
+            if called == "clause":
                 yield from ((text, name) for text in texts)
-            elif call.func.id == "case" and texts:
+            elif called == "case" and texts:
                 yield texts[0], name
 
 
