@@ -240,3 +240,50 @@ def test_a_reset_ends_refresh_tokens_at_once(world, ada):
     reset.ask(ada, reason="Lost", source="command")
     assert shop.refresh(tokens["refresh_token"]).status == 400
     assert shop.call("/introspect", {"token": tokens["access_token"]}).json() == {"active": False}
+
+
+class TestDefaultAcrValues:
+    """OpenID Connect Registration 2: what a client wishes for where a request names nothing."""
+
+    def test_they_are_a_wish(self, world, signed_in, ada):
+        wishing = world.app("Wishing", default_acr_values=[TWO_FACTORS])
+        assert claims(wishing, through(signed_in, signed_in.follow(wishing.ask(signed_in))))["acr"] == ONE_FACTOR
+        enrol(ada)
+        assert "second-factor-submit" in signed_in.follow(wishing.ask(signed_in)).text
+
+    def test_a_request_overrides_them(self, world, signed_in, ada):
+        wishing = world.app("Wishing", default_acr_values=[TWO_FACTORS])
+        enrol(ada)
+        answer = through(signed_in, signed_in.follow(wishing.ask(signed_in, acr_values=ONE_FACTOR)))
+        assert claims(wishing, answer)["acr"] == ONE_FACTOR
+
+
+class TestGroupsClaim:
+    @pytest.fixture
+    def member(self, ada):
+        for name in ("team/finance", "everybody"):
+            groups.add(groups.create(name=name), ada)
+        groups.create(name="others")
+        return ada
+
+    def test_under_its_scope_at_userinfo(self, world, member, browser):
+        app = world.app("Intranet", registered_scope="openid groups", scope="openid groups")
+        tokens = app.tokens(browser)
+        assert app.userinfo(tokens["access_token"]).json()["groups"] == ["everybody", "team/finance"]
+        assert "groups" not in app.id_token(tokens["id_token"], nonce=app.last.nonce)
+
+    def test_by_name_in_the_id_token(self, world, member, browser):
+        app = world.app("Intranet", registered_scope="openid groups")
+        tokens = app.tokens(browser, claims=json.dumps({"id_token": {"groups": None}}))
+        assert app.id_token(tokens["id_token"], nonce=app.last.nonce)["groups"] == ["everybody", "team/finance"]
+
+    def test_nothing_for_an_app_that_is_not_registered_for_it(self, world, member, shop, browser):
+        assert shop.arrive(browser.follow(shop.ask(browser, scope="openid groups")))["error"] == "invalid_scope"
+        tokens = shop.tokens(browser, claims=json.dumps({"userinfo": {"groups": {"essential": True}}}))
+        assert "groups" not in shop.userinfo(tokens["access_token"]).json()
+
+    def test_the_person_is_told(self, world, member, browser):
+        app = world.app("Intranet", registered_scope="openid groups", scope="openid groups")
+        page = browser.follow(app.ask(browser))
+        page = browser.follow(browser.submit(page, button="login-submit", login="ada@example.org", password=PASSWORD))
+        assert "The groups that you are in" in page.text

@@ -26,14 +26,15 @@ class Wanted:
 def named(request: AuthorizationRequest) -> tuple[tuple[str, ...], bool]:
     """The acr values of the request that we know, and whether one of them is essential.
 
-    claims.id_token.acr goes before acr_values (OIDC Core 5.5.1.1: asking by both is undefined).
+    claims.id_token.acr goes before acr_values (OIDC Core 5.5.1.1: asking by both is undefined), and either before what the client
+    registered as default_acr_values (OpenID Connect Registration 2), a wish like acr_values.
     """
     options = (request.claims.get("id_token") or {}).get("acr") or {}
     values = options.get("values") or ([options["value"]] if "value" in options else [])
     known = tuple(str(value) for value in values if assurance.rank(str(value)))
     if known:
         return known, bool(options.get("essential"))
-    return tuple(value for value in request.acr_values if assurance.rank(value)), False
+    return tuple(value for value in request.acr_values or request.client.default_acr_values if assurance.rank(value)), False
 
 
 def wanted(request: AuthorizationRequest) -> Wanted:

@@ -89,6 +89,7 @@ class ClientPolicy:
     access_token_seconds: int
     default_max_age: int | None
     require_auth_time: bool
+    default_acr_values: tuple[str, ...]
     min_acr: str
     enrolment: str
     allow_trusted_browser: bool
@@ -141,6 +142,7 @@ class ClientPolicy:
             access_token_seconds=meta.get("access_token_seconds") or settings.IDP.access_token_seconds,
             default_max_age=meta.get("default_max_age"),
             require_auth_time=bool(meta.get("require_auth_time", False)),
+            default_acr_values=tuple(meta.get("default_acr_values", ())),
             min_acr=meta.get("min_acr", ""),
             enrolment=meta.get("enrolment", "inline"),
             allow_trusted_browser=bool(meta.get("allow_trusted_browser", False)),
