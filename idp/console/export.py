@@ -26,7 +26,8 @@ from idp.events import catalogue, emit, outbox
 from idp.events.models import EventRecord
 from idp.federation.allauth import links_of
 from idp.kernel import clock, places, sealing
-from idp.mfa import factors
+from idp.mfa import factors, trust
+from idp.mfa.models import Phone, ResetRequest
 from idp.oidc.models import Client, TokenFamily
 
 from .activity import WORDS
@@ -145,10 +146,12 @@ def addresses(user: User) -> tuple[str, Any]:
 def ways_to_sign_in(user: User) -> tuple[str, Any]:
     """What they hold, without its secrets."""
     held = [*factors.of_person(user), *factors.keys_of(user)]
+    phones, resets = Phone.objects.filter(user=user).order_by("pk"), ResetRequest.objects.filter(user=user).order_by("pk")
     return _("Ways to sign in"), {
         "factors": [
             {"kind": each.kind, "name": each.name, "added_at": each.created_at, "last_used_at": each.last_used_at} for each in held
         ],
+        "phones": [{"number": each.number, "added_at": each.created_at, "confirmed": each.confirmed} for each in phones],
         "recovery_codes_left": factors.codes_left(user),
         "linked_accounts": [
             {
@@ -160,6 +163,11 @@ def ways_to_sign_in(user: User) -> tuple[str, Any]:
             }
             for each in links_of(user)
         ],
+        "trusted_browsers": [
+            {"device": mail.device(each.user_agent), "address": each.ip, "since": each.created_at, "until": each.expires_at}
+            for each in trust.of_person(user)
+        ],
+        "resets": [{"asked_at": each.asked_at, "by": each.source, "reason": each.reason, "state": each.state} for each in resets],
     }
 
 

@@ -99,6 +99,7 @@ def added(
         seam.record(request, asked.person, device.kind, device=device.persistent_id, **facts)
     else:
         step_up.prove(request, asked.person, device, client_id=continuation.client_id, **facts)
+    policy.done(asked.person)
     if factors.codes_left(asked.person):
         return _go_on(request, continuation, asked)
     codes = factors.make_codes(asked.person, request=request)
@@ -113,7 +114,6 @@ def _go_on(request: HttpRequest, continuation: Continuation, asked: Asked) -> Ht
         seam.abandon(request)  # set up elsewhere meanwhile: then it is proved like any other
         return HttpResponseRedirect(continuation.along("/login"))
     with transaction.atomic():
-        policy.done(asked.person)
         target = continuation.url if continuation.fields else None
         return seam.go_on(request, asked.stage, continue_to=target, client_id=continuation.client_id)
 
