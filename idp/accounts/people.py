@@ -270,4 +270,8 @@ def _replace_password(user: User, password_hash: str) -> None:
 
 
 def _tell(user: User) -> None:
-    mail.tell(user, template="password_changed", text=_("The password of your account at %(brand)s was changed."))
+    mail.tell(
+        user,
+        template="password_changed",
+        text=_("The password of your account at %(brand)s was changed.") % {"brand": settings.IDP.brand_name},
+    )

@@ -91,7 +91,7 @@ class TestByPhone:
         person = User.objects.get()
         assert person.check_password("an entirely new pass phrase")
         assert not person.email_verified
-        assert "was changed" in messages(NUMBER)[-1].text  # news go to every verified address
+        assert "at Kairos ID was changed. http" in messages(NUMBER)[-1].text  # news go to every verified address
 
     def test_a_number_of_nobody_gets_nothing_and_looks_alike(self, client):
         """PW-03, for phones: nobody pays for messages to strangers."""
