@@ -32,7 +32,8 @@ def accept(request: HttpRequest) -> HttpResponseBase:
         carried = fields_of(stage.login.redirect_url or "")
         if carried and not continuation.fields:
             return HttpResponseRedirect(f"{request.path}?{urlencode(carried)}")
-        return page(request, "terms", continuation=continuation, terms_version=settings.IDP.terms_version)
+        changed = bool(stage.login.user.terms_version)  # somebody who came by an outside login was never asked
+        return page(request, "terms", continuation=continuation, terms_version=settings.IDP.terms_version, changed=changed)
     if "leave" in request.POST:
         seam.abandon(request)
         return HttpResponseRedirect(continuation.along("/login", switch="1"))

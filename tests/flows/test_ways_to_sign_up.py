@@ -188,7 +188,11 @@ class TestTerms:
         assert response["Location"] == "/login/terms"
         assert client.get("/account/password").status_code == 302  # not signed in yet
         path = client.get("/login/terms")["Location"]
-        assert "2026-11" in client.get(path).content.decode()
+        page = client.get(path).content.decode()
+        assert "2026-11" in page
+        assert "<h1>Terms of use</h1>" in page
+        User.objects.update(terms_version="2025-01")
+        assert "Our terms have changed" in client.get(path).content.decode()
         response = client.post("/login/terms", {"accept": "1", "next": "/account/apps"})
         assert response["Location"] == "/account/apps"
         assert client.get("/account/password").status_code == 200
