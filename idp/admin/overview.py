@@ -21,7 +21,7 @@ from idp.kernel.clock import now
 from idp.oidc.keys import rotation
 from idp.oidc.models import Client, RefusedRequest, SigningKey
 
-LATE = timedelta(minutes=5)  # the sweep comes every 15 seconds; what waits longer waits for a worker or a receiver
+LATE = timedelta(minutes=5)  # the sweep comes every five seconds; what waits longer waits for a worker or a receiver
 MOST_FAILING = 5
 MOST_REFUSALS = 10_000
 

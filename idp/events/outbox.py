@@ -59,7 +59,7 @@ class _Waker:
     """Publishes the wake-up from a thread of its own.
 
     A broker that is down, stopped or slow costs the request nothing (reliability contract RC-08): many wake-ups become one,
-    a failure is logged and forgotten, and the sweep finds the row within 15 seconds.
+    a failure is logged and forgotten, and the sweep finds the row within five seconds.
     """
 
     def __init__(self) -> None:

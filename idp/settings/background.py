@@ -37,7 +37,7 @@ CELERY_TASK_DEFAULT_QUEUE = "kairos"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: the schedule is this table, there is no state to lose
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "deliver what is due": {"task": "idp.notifications.tasks.deliver_due", "schedule": 15.0, "options": {"expires": 15}},
+    "deliver what is due": {"task": "idp.notifications.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
     "sign of life": {"task": "idp.operations.tasks.beat_heart", "schedule": 30.0, "options": {"expires": 30}},
     "seal the event log": {"task": "idp.audit.tasks.seal", "schedule": 10.0, "options": {"expires": 10}},
     "clean up": {"task": "idp.notifications.tasks.clean_up", "schedule": 60.0, "options": {"expires": 60}},
