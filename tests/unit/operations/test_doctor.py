@@ -16,6 +16,7 @@ from django.db import DatabaseError, connection
 from pydantic import SecretStr
 from pytest_django import Settings
 
+from idp.accounts.models import User
 from idp.kernel import clock
 from idp.operations import doctor
 from idp.operations.models import Heartbeat
@@ -106,6 +107,26 @@ def test_missing_migrations_are_found() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'operations'")
     assert "1 migrations are missing" in rows(doctor._database())["broken"]
+
+
+@pytest.mark.django_db
+def test_a_sealing_key_is_needed_as_long_as_it_opens_anything(settings: Settings, person: User) -> None:
+    """What a key seals may be in any of these columns: taking it away would lose that for good."""
+    from django.apps import apps
+    from django.db.models import TextField
+
+    from idp.ssf.models import Stream
+
+    settings.SEALING_KEYS = {"new": b"n" * 32, "old": b"o" * 32}
+    assert not doctor._opens_something("old")
+    for name, column in doctor.SEALED_COLUMNS:
+        assert isinstance(apps.get_model(name)._meta.get_field(column), TextField)
+    stream = Stream.objects.create(client_id="siem", authorization_sealed="old.abc")
+    assert doctor._opens_something("old")
+    stream.delete()
+    person.claims = {"allergies": {"$sealed": "old.abc"}}
+    person.save()
+    assert doctor._opens_something("old")
 
 
 @pytest.mark.django_db
