@@ -84,6 +84,7 @@ def test_without_a_password_none_will_ever_match(run):
     ("arguments", "stdin", "reason"),
     [
         (["--email", "ana"], "", "Enter an email address"),
+        (["--phone", "+49 30 1"], "", "Enter a mobile number"),
         (["--email", "ana@example.org", "--password-stdin"], "", "no password on standard input"),
         (["--email", "ana@example.org", "--password-stdin"], "short\n", "at least 15 characters"),
         (["--email", "ana@example.org", "--password-stdin"], "x" * 200, "at most 128"),
@@ -160,3 +161,9 @@ def test_text_for_people(run):
 def test_a_password_is_no_argument(run):
     with pytest.raises(CommandError, match="unrecognized arguments"):
         run("create", "--email", "ana@example.org", "--password", PASSWORD)
+
+
+def test_a_person_may_have_a_number_only(run):
+    answer = json.loads(run("create", "--phone", "+49 151 23456789", "--verified", "--json"))
+    assert (answer["phone"], answer["phone_verified"], answer["email"], answer["state"]) == ("+4915123456789", True, None, "ok")
+    assert json.loads(run("show", "+4915123456789", "--json"))["sub"] == answer["sub"]

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from idp.accounts import erasure, gate, passwords, people, transfer
 from idp.accounts.addresses import find as find_by_address
 from idp.accounts.emails import canonical_email
 from idp.accounts.models import User
+from idp.accounts.phones import canonical_phone
 from idp.accounts.recovery import names
 from idp.kernel.commands import OperatorCommand
 
@@ -47,9 +49,10 @@ class Command(OperatorCommand):
     }
 
     def arguments_create(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--email", required=True, help="the person's address, and what they sign in with")
+        parser.add_argument("--email", default="", help="the person's address, and what they sign in with")
+        parser.add_argument("--phone", default="", help="their mobile number, which signs in as well, or instead")
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input; without it there is none")
-        parser.add_argument("--verified", action="store_true", help="the address is known to be theirs")
+        parser.add_argument("--verified", action="store_true", help="address and number are known to be theirs")
         parser.add_argument("--claims", metavar="FILE", help="JSON object of OpenID Connect standard claims; - reads standard input")
 
     def arguments_person(self, parser: ArgumentParser) -> None:
@@ -83,19 +86,21 @@ class Command(OperatorCommand):
     def create(self, options: dict[str, Any]) -> dict[str, Any]:
         if options["claims"] == "-" and options["password_stdin"]:
             raise CommandError("Standard input holds either the password or the claims, not both.")
-        try:
-            email = canonical_email(options["email"])
-        except ValidationError as error:
-            raise CommandError(f"--email: {error.messages[0]}") from None
+        if not options["email"] and not options["phone"]:
+            raise CommandError("A person needs --email or --phone.")
+        email = _canonical("--email", canonical_email, options["email"])
+        phone = _canonical("--phone", canonical_phone, options["phone"])
         claims, updated_at = self._claims(options["claims"], email=email)
         password = self._password(email=email, claims=claims) if options["password_stdin"] else None
         try:
             with transaction.atomic():
-                user = people.create(email=email, method="command", password=password, verified=options["verified"], claims=claims)
+                user = people.create(
+                    email=email, phone=phone, method="command", password=password, verified=options["verified"], claims=claims
+                )
                 if updated_at is not None:
                     User.objects.filter(pk=user.pk).update(updated_at=updated_at)
         except people.EmailTaken:
-            raise CommandError("There is already a person with this address.") from None
+            raise CommandError("There is already a person with this address or number.") from None
         return described(User.objects.get(pk=user.pk))
 
     def show_person(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -198,6 +203,13 @@ class Command(OperatorCommand):
         return sys.stdin.read(MOST_CLAIMS)
 
 
+def _canonical(option: str, rule: Callable[[str], str], text: str) -> str:
+    try:
+        return rule(text) if text else ""
+    except ValidationError as error:
+        raise CommandError(f"{option}: {error.messages[0]}") from None
+
+
 def _read(name: str) -> str:
     path = Path(name)
     if path.stat().st_size > MOST_CLAIMS:
@@ -226,6 +238,8 @@ def described(user: User) -> dict[str, Any]:
         "sub": str(user.pk),
         "email": user.email,
         "email_verified": user.email_verified,
+        "phone": user.phone,
+        "phone_verified": user.phone_verified,
         "active": user.is_active,
         "state": gate.refusal(user) or "ok",
         "has_password": user.has_usable_password(),
