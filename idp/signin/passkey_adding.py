@@ -38,7 +38,8 @@ class OfferStage(seam.Stage):
     def handle(self) -> tuple[HttpResponseBase | None, bool]:
         user = self.login.user
         assert isinstance(user, User)
-        if self.request.POST.get(CAPABLE) == "1" and offer.is_due(user, seam.recorded(self.request, user)):
+        leads_there = (self.login.redirect_url or "").startswith("/account/security")
+        if not leads_there and self.request.POST.get(CAPABLE) == "1" and offer.is_due(user, seam.recorded(self.request, user)):
             carried = urlencode(fields_of(self.login.redirect_url or ""))
             self.login.redirect_url = f"{OFFER}?{carried}" if carried else OFFER
         return None, True
