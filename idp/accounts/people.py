@@ -35,7 +35,7 @@ from . import lockout, mail, passwords
 from .addresses import is_phone
 from .claims import sealed
 from .emails import canonical_email
-from .models import AddressProof, User
+from .models import AddressProof, Tombstone, User
 from .phones import canonical_phone
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def create(
     """
     user = User(email=canonical_email(email) if email else None, phone=canonical_phone(phone) if phone else None)
     if person_id is not None:
+        if Tombstone.objects.filter(pk=person_id).exists():  # the identifier of somebody who was erased is never given out again
+            raise AddressTaken
         user.pk = person_id
     user.claims = sealed(user.pk, claims or {})
     if not verified and method not in OF_THE_OPERATOR:

@@ -53,6 +53,7 @@ WORDS: Mapping[str, str] = {
     "profile.changed": gettext_noop("Your profile was changed"),
     "sign_in.succeeded": gettext_noop("Sign-in"),
     "sign_in.failed": gettext_noop("A sign-in was refused"),
+    "sign_in.alarm": gettext_noop("Something about a sign-in was unusual"),
     "sign_in.stepped_up": gettext_noop("Confirmed with a second step"),
     "session.ended": gettext_noop("Sign-out"),
     "factor.added": gettext_noop("A way to confirm that it is you was added"),
@@ -61,8 +62,6 @@ WORDS: Mapping[str, str] = {
     "factor.locked": gettext_noop("Somebody who knows your password entered several wrong codes"),
     "factor.disabled": gettext_noop("A way to confirm that it is you was switched off after many wrong codes"),
     "factor.all_reset": gettext_noop("Your second step was removed"),
-    "factor.reset_asked": gettext_noop("The removal of your second step was asked for"),
-    "factor.reset_declined": gettext_noop("The removal of your second step was called off"),
     "factor.enrolment_postponed": gettext_noop("You put off setting up a second step"),
     "link.added": gettext_noop("An account at another provider was linked"),
     "link.removed": gettext_noop("An account at another provider was unlinked"),
@@ -70,6 +69,15 @@ WORDS: Mapping[str, str] = {
     "browser.trust_ended": gettext_noop("Browsers ask for your second step again"),
     "factor.recovery_codes_made": gettext_noop("New recovery codes were made"),
     "factor.recovery_code_used": gettext_noop("A recovery code was used"),
+    "factor.reset_asked": gettext_noop("The removal of your second step was asked for"),
+    "factor.reset_declined": gettext_noop("The removal of your second step was declined"),
+    "factor.suspected": gettext_noop("One of your ways to confirm that it is you looks copied"),
+    "link.added": gettext_noop("An account at another provider was linked"),
+    "link.removed": gettext_noop("An account at another provider was unlinked"),
+    "refresh_token.replayed": gettext_noop("A copy of an app’s token was used: its access ended"),
+    "code.replayed": gettext_noop("A copy of an app’s code was used: its access ended"),
+    "group.member_added": gettext_noop("You were put into a group"),
+    "group.member_removed": gettext_noop("You were taken out of a group"),
     "consent.granted": gettext_noop("You gave an app access"),
     "consent.denied": gettext_noop("You refused an app access"),
     "consent.revoked": gettext_noop("You took an app’s access back"),
@@ -77,12 +85,12 @@ WORDS: Mapping[str, str] = {
     "staff.granted": gettext_noop("You were let into the staff console"),
     "staff.revoked": gettext_noop("You were shut out of the staff console"),
 }
-# Refusals that only tell that somebody typed something: shown, but nobody signed in.
+# What somebody else could have done: with "This wasn't me" beside it.
 ALARMING = {
     "sign_in.succeeded", "account.password_changed", "account.recovered", "account.email_changed", "account.phone_changed",
     "account.address_change_requested", "account.export_requested", "account.export_downloaded", "account.deletion_requested",
     "factor.added", "factor.removed", "factor.locked", "factor.recovery_codes_made", "factor.recovery_code_used", "factor.reset_asked",
-    "browser.trusted", "consent.granted", "link.added", "link.removed",
+    "browser.trusted", "consent.granted", "link.added", "link.removed", "factor.suspected",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from idp.events.outbox import purpose
 from idp.interactions.models import InteractionRow
 from idp.kernel import sealing
 from idp.oidc.logout import ended_elsewhere
+from idp.ssf.models import RemovedSubject
 
 BATCH = 500
 
@@ -54,6 +55,11 @@ def paused_requests(person: UUID, addresses: frozenset[str]) -> int:
     for outcome in ("wish_of", "consented", "denied", "account"):
         theirs |= Q(**{f"outcomes__{outcome}": str(person)})
     return InteractionRow.objects.filter(theirs).delete()[0]
+
+
+def signals(person: UUID, _addresses: frozenset[str]) -> int:
+    """Receivers of shared signals that left the person out: an exception about nobody is none. Waiting tokens leave by their age."""
+    return RemovedSubject.objects.filter(person=person).delete()[0]
 
 
 def staff_log(person: UUID, _addresses: frozenset[str]) -> int:

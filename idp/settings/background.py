@@ -84,6 +84,7 @@ ERASERS = [
     "idp.operations.erasing.log",
     "idp.operations.erasing.messages",
     "idp.operations.erasing.paused_requests",
+    "idp.operations.erasing.signals",
     "idp.operations.erasing.staff_log",
     "idp.accounts.erasure.forget_proofs",
 ]

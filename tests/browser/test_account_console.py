@@ -1,0 +1,258 @@
+"""The account console in a real browser: every page and state accessible, on a small screen, by keyboard alone, and without script."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support import screenshots
+
+from .conftest import Provider, faults, overflow
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Visit = Callable[..., "Page"]
+PAGES = (
+    "/account", "/account/profile", "/account/password", "/account/security", "/account/linked", "/account/sessions", "/account/apps",
+    "/account/activity", "/account/activity/not-me", "/account/data", "/account/delete", "/account/address/email",
+)  # fmt: skip
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Eyes:
+    """Looks at each page: axe in both modes, a 1280 pixel window at 400 % zoom (WCAG 1.4.10), one heading; keeps a picture."""
+
+    page: Page
+    story: str
+    script: bool = True
+    seen: int = 0
+
+    def look(self, name: str, *, error: bool = False) -> None:
+        self.page.wait_for_load_state()
+        assert self.page.locator("h1").count() == 1, name
+        assert self.page.title().startswith("Error: ") == error, name
+        assert self.page.locator(".button:not(.outline, .text, .danger):visible").count() <= 1, name
+        self.seen += 1
+        screenshots.keep(self.page, f"{self.story}-{self.seen:02}-{name}")
+        if not self.script:  # axe itself needs script
+            return
+        for scheme in ("dark", "light"):
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            assert faults(self.page) == "", f"{name} {scheme}"
+        self.page.set_viewport_size({"width": 320, "height": 256})
+        assert overflow(self.page) == 0, name
+        screenshots.keep(self.page, f"{self.story}-{self.seen:02}-{name}-narrow")
+        self.page.set_viewport_size({"width": 960, "height": 800})
+
+
+@pytest.fixture
+def somebody(visit: Visit, provider: Provider) -> Callable[..., Page]:
+    """A person of their own in a browser of their own, signed in."""
+
+    def sign_in(email: str, address: str = "/account", **options: Any) -> Page:
+        page = visit(f"/login?next={address}", **options)
+        provider.sign_in(page, email)
+        page.wait_for_url(f"**{address}")
+        return page
+
+    return sign_in
+
+
+def mail(provider: Provider, to: str, subject: str) -> dict[str, Any]:
+    for _ in range(200):
+        for found in provider.mails(to):
+            if subject in found["subject"]:
+                return found
+        time.sleep(0.1)
+    raise AssertionError(f"no mail with {subject!r}")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_a_life_in_the_account_console(somebody: Callable[..., Page], visit: Visit, provider: Provider, script: bool) -> None:
+    number = next(_numbers)
+    email, new = f"lena{number}@example.org", f"lena.new{number}@example.org"
+    page = somebody(email, javascript=script)
+    eyes = Eyes(page, "console" if script else "console-noscript", script)
+
+    # Profile: a mistake beside its field, then saved
+    page.get_by_role("link", name="Profile", exact=True).click()
+    eyes.look("profile")
+    page.get_by_label("Full name").fill("Lena Weiß")
+    page.get_by_label("Date of birth").fill("yesterday")
+    page.click("#profile-submit")
+    eyes.look("profile-wrong", error=True)
+    expect(page.locator("[id='id_birthdate-error']")).to_contain_text("1990-12-31")
+    assert page.evaluate("document.activeElement.id") == "id_birthdate" if script else True
+    page.get_by_label("Date of birth").fill("1990-01-02")
+    page.get_by_label("Allergies").fill("nuts\nmilk")
+    page.get_by_label("Town").fill("Graz")
+    page.click("#profile-submit")
+    expect(page.locator("[role=status]")).to_have_text("Your profile is saved.")
+    eyes.look("profile-saved")
+    page.goto("/account")
+    for words in ("Lena Weiß", "nuts, milk", "Graz"):
+        expect(page.locator("main")).to_contain_text(words)
+    eyes.look("overview")
+
+    # Another address: the code from the mail, the notice to the former one, and back again
+    page.goto("/account/profile")
+    page.click("#change-email")
+    eyes.look("address")
+    page.fill("#id_address", "no address")
+    page.click("#address-send")
+    eyes.look("address-wrong", error=True)
+    page.fill("#id_address", new)
+    page.click("#address-send")
+    eyes.look("address-code")
+    page.fill("#id_code", "000000")
+    page.click("#address-confirm")
+    code = re.search(r"\d{6}", mail(provider, new, "is your code")["subject"])
+    assert code is not None
+    if code[0] != "000000":
+        eyes.look("address-code-wrong", error=True)
+        page.fill("#id_code", code[0])
+        page.click("#address-confirm")
+    expect(page.locator("[role=status]")).to_contain_text("is verified")
+    eyes.look("address-done")
+    [undo] = [link for link in mail(provider, email, "was changed")["links"] if "undo" in link]
+
+    # Apps, sessions, activity
+    page.goto("/playground/")
+    page.click("#playground-sign-in")
+    page.click("#consent-allow")
+    page.wait_for_url("**/playground/#last")
+    page.goto("/account/apps")
+    eyes.look("apps")
+    page.get_by_role("link", name="Playground").click()
+    eyes.look("receipt")
+    with page.expect_download() as kept:
+        page.click("#receipt-download")
+    assert kept.value.suggested_filename == "receipt.json"
+    page.goto("/account/sessions")
+    eyes.look("sessions")
+    page.goto("/account/activity")
+    expect(page.locator("main")).to_contain_text("Your email address was changed")
+    eyes.look("activity")
+
+    # The file with one's data, prepared by the worker
+    page.goto("/account/data")
+    eyes.look("data")
+    page.click("#export-submit")
+    for _ in range(100):
+        page.goto("/account/data")
+        if page.locator("#export-ready").count():
+            break
+        time.sleep(0.2)
+    eyes.look("data-ready")
+    with page.expect_download() as file:
+        page.click("#download-html")
+    assert file.value.suggested_filename == "my-data.html"
+    reader = visit("/login")
+    reader.goto(f"file://{file.value.path()}")
+    expect(reader.locator("body")).to_contain_text("Lena Weiß")
+    assert faults(reader) == ""
+    screenshots.keep(reader, f"{eyes.story}-data-file")
+
+    # Away, and back by the link in the mail
+    page.goto("/account/data")
+    page.click("#delete-account")
+    eyes.look("delete")
+    page.click("#delete-submit")
+    eyes.look("delete-not-sure", error=True)
+    page.check("#id_sure")
+    page.click("#delete-submit")
+    eyes.look("leaving")
+    [keep] = [link for link in mail(provider, new, "is being deleted")["links"] if "keep" in link]
+    page.goto(keep)
+    assert "token" not in page.url
+    eyes.look("keep")
+    page.click("#keep-submit")
+    eyes.look("kept")
+
+    # It was somebody else: the former address takes the change back
+    page.goto(undo)
+    assert "token" not in page.url
+    eyes.look("undo")
+    page.click("#undo-submit")
+    eyes.look("undone")
+    page.goto(undo)
+    eyes.look("undo-gone", error=True)
+    mail(provider, email, "Reset")
+
+
+def test_this_was_not_me(somebody: Callable[..., Page], provider: Provider) -> None:
+    page = somebody("mia@example.org", "/account/activity")
+    eyes = Eyes(page, "not-me")
+    page.get_by_role("link", name="This wasn’t me").first.click()
+    eyes.look("ask")
+    page.click("#not-me-submit")
+    eyes.look("done")
+    page.goto("/account")
+    assert "/login" in page.url
+    mail(provider, "mia@example.org", "Reset")
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_everything_can_be_reached_by_keyboard_and_is_seen_when_it_is(somebody: Callable[..., Page], address: str) -> None:
+    page = somebody("kim@example.org", address)
+    wanted = page.locator("a[href]:visible, button:visible, input:visible, select:visible, textarea:visible, summary:visible").count()
+    reached: set[str] = set()
+    for _ in range(wanted + 3):
+        page.keyboard.press("Tab")
+        here = page.evaluate(
+            """() => {
+                const one = document.activeElement;
+                if (one === document.body) return null;
+                const style = getComputedStyle(one);
+                one.dataset.walked = one.dataset.walked || String(document.querySelectorAll("[data-walked]").length + 1);
+                return [one.dataset.walked, style.outlineStyle, style.outlineWidth, one.tagName + " " + (one.id || one.textContent.trim())];
+            }"""
+        )
+        if here is None:  # round the end of the page
+            continue
+        assert (here[1], here[2]) == ("solid", "2px"), here[3]
+        reached.add(here[0])
+    hidden_until_focused = 1  # "Skip to the content"
+    assert len(reached) >= wanted - hidden_until_focused, f"{len(reached)} of {wanted}"
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_every_page_of_the_console_is_accessible(somebody: Callable[..., Page], address: str) -> None:
+    page = somebody("kim@example.org", address)
+    Eyes(page, f"page{address.replace('/', '-')}").look("first")
+
+
+def test_an_apps_colour_is_readable_in_both_modes(visit: Visit, provider: Provider) -> None:
+    for colour in ("0a7f3f", "b3261e", "767600", "000000"):
+        client = (
+            provider.served.add_client(
+                f"App {colour}",
+                type="web",
+                redirect_uri="https://app.example/cb",
+                first_party=True,
+                brand_colour=f"#{colour}",
+                brand_radius="0",
+            )
+            if colour != "767600"
+            else None
+        )
+        if client is None:
+            with pytest.raises(RuntimeError, match="too light"):
+                provider.served.add_client("Pale", type="web", redirect_uri="https://app.example/cb", brand_colour="#a0a000")
+            continue
+        query = f"client_id={client['client_id']}&redirect_uri=https://app.example/cb&response_type=code&scope=openid"
+        page = visit(f"/authorize?{query}&code_challenge={'a' * 43}&code_challenge_method=S256")
+        assert page.locator(f"link[href='/brand/{colour}-0.css']").count() == 1
+        eyes = Eyes(page, f"brand-{colour}")
+        eyes.look("sign-in")
+        red, green, blue = (int(colour[at : at + 2], 16) for at in (0, 2, 4))
+        assert page.evaluate("getComputedStyle(document.querySelector('#login-submit')).backgroundColor") == f"rgb({red}, {green}, {blue})"

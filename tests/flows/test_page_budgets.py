@@ -1,0 +1,93 @@
+"""What each page of people costs: at most twelve statements, however much there is to show, and sixty kilobytes on the wire."""
+
+from __future__ import annotations
+
+# ruff: noqa: F811  (the names of fixtures)
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from idp.accounts import address_change, profile
+from idp.accounts.address_change import Kind
+from idp.accounts.models import User
+from idp.console import export
+from idp.kernel import generations
+from idp.notifications import delivery
+from tests.support.world import World, ada, shop, signing_keys  # noqa: F401  (fixtures)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MOST_STATEMENTS = 12
+MOST_BYTES = 60 * 1024
+STATIC = Path(__file__).parents[2] / "static"
+CONTROL = re.compile(r"(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)", re.IGNORECASE)
+SIGNED_IN = (
+    "/account", "/account/profile", "/account/apps", "/account/apps/receipt?client_id={client}", "/account/sessions", "/account/activity",
+    "/account/activity/not-me", "/account/data", "/account/data/download/html", "/account/data/download/json", "/account/delete",
+    "/account/address/email", "/account/address/phone", "/account/security", "/account/password", "/account/linked",
+)  # fmt: skip
+ANYBODY = ("/login", "/signup", "/password/forgot", "/account/keep", "/account/address/undo", "/brand/0a7f3f-4.css")
+
+
+@pytest.fixture
+def world(signing_keys):
+    yield World("views", settings.IDP.issuer)
+    generations.forget()
+
+
+@pytest.fixture
+def here(world, ada, shop):
+    """A full account: six apps, of which three by consent, and four browsers."""
+    for number in range(3):
+        shop.tokens(world.browser(), scope="openid profile email offline_access")
+        world.app(f"House {number}", first_party=True).tokens(world.browser(), scope="openid offline_access")
+    browser = world.browser()
+    for number in range(3):
+        world.app(f"App {number}").tokens(browser, scope="openid profile offline_access")
+    profile.change(User.objects.get(pk=ada.pk), {"name": "Ada", "allergies": ["nuts"], "address": {"locality": "London"}}, role="person")
+    address_change.begin(User.objects.get(pk=ada.pk), kind=Kind.PHONE, address="+351 912 345 678")
+    export.ask(ada)
+    delivery.deliver_due()
+    return browser
+
+
+def statements(browser, path):
+    browser.get(path)  # what is loaded once per process is no price of the page
+    with CaptureQueriesContext(connection) as captured:
+        answer = browser.get(path)
+    ours = [query["sql"] for query in captured.captured_queries if not CONTROL.match(query["sql"].lstrip())]
+    return answer, [sql for sql in ours if "kernel_generation" not in sql]
+
+
+def test_no_page_costs_more_than_twelve_statements(here, world, shop):
+    dear = {}
+    for path in SIGNED_IN:
+        answer, ours = statements(here, path.format(client=shop.client_id))
+        assert answer.status == 200, path
+        if len(ours) > MOST_STATEMENTS:
+            dear[path] = ours
+    stranger = world.browser()
+    for path in ANYBODY:
+        _answer, ours = statements(stranger, path)
+        if len(ours) > MOST_STATEMENTS:
+            dear[path] = ours
+    assert dear == {}
+
+
+def test_no_page_weighs_more_than_sixty_kilobytes(here, world, shop):
+    heavy = {}
+    for browser, paths in ((here, SIGNED_IN), (world.browser(), ANYBODY)):
+        for path in paths:
+            if "download" in path:
+                continue
+            page = browser.get(path.format(client=shop.client_id))
+            files = [STATIC / name for name in re.findall(r'(?:href|src)="/static/([^"]+\.(?:css|js))"', page.text)]
+            sheets = [browser.get(name).body for name in re.findall(r'href="(/brand/[^"]+\.css)"', page.text)]
+            weight = sum(len(gzip.compress(content)) for content in [page.body, *sheets, *(file.read_bytes() for file in files)])
+            if weight > MOST_BYTES:
+                heavy[path] = weight
+    assert heavy == {}
