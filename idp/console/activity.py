@@ -72,8 +72,6 @@ WORDS: Mapping[str, str] = {
     "factor.reset_asked": gettext_noop("The removal of your second step was asked for"),
     "factor.reset_declined": gettext_noop("The removal of your second step was declined"),
     "factor.suspected": gettext_noop("One of your ways to confirm that it is you looks copied"),
-    "link.added": gettext_noop("An account at another provider was linked"),
-    "link.removed": gettext_noop("An account at another provider was unlinked"),
     "refresh_token.replayed": gettext_noop("A copy of an app’s token was used: its access ended"),
     "code.replayed": gettext_noop("A copy of an app’s code was used: its access ended"),
     "group.member_added": gettext_noop("You were put into a group"),
