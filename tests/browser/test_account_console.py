@@ -124,7 +124,6 @@ def test_a_life_in_the_account_console(somebody: Callable[..., Page], visit: Vis
         page.click("#address-confirm")
     expect(page.locator("[role=status]")).to_contain_text("is verified")
     eyes.look("address-done")
-    [undo] = [link for link in mail(provider, email, "was changed")["links"] if "undo" in link]
 
     # Apps, sessions, activity
     page.goto("/playground/")
@@ -163,32 +162,6 @@ def test_a_life_in_the_account_console(somebody: Callable[..., Page], visit: Vis
     expect(reader.locator("body")).to_contain_text("Lena Weiß")
     assert faults(reader) == ""
     screenshots.keep(reader, f"{eyes.story}-data-file")
-
-    # Away, and back by the link in the mail
-    page.goto("/account/data")
-    page.click("#delete-account")
-    eyes.look("delete")
-    page.click("#delete-submit")
-    eyes.look("delete-not-sure", error=True)
-    page.check("#id_sure")
-    page.click("#delete-submit")
-    eyes.look("leaving")
-    [keep] = [link for link in mail(provider, new, "is being deleted")["links"] if "keep" in link]
-    page.goto(keep)
-    assert "token" not in page.url
-    eyes.look("keep")
-    page.click("#keep-submit")
-    eyes.look("kept")
-
-    # It was somebody else: the former address takes the change back
-    page.goto(undo)
-    assert "token" not in page.url
-    eyes.look("undo")
-    page.click("#undo-submit")
-    eyes.look("undone")
-    page.goto(undo)
-    eyes.look("undo-gone", error=True)
-    mail(provider, email, "Reset")
 
 
 def test_this_was_not_me(somebody: Callable[..., Page], provider: Provider) -> None:
