@@ -423,7 +423,7 @@ def once(options: argparse.Namespace) -> dict[str, Any]:
             )
             counts["address"].append(made_people.count(200))
         people = here.sql("SELECT count(*) FROM accounts_user WHERE email LIKE 'same%%'")[0][0]
-        orphans = here.sql("SELECT count(*) FROM oidc_tokenfamily WHERE revoked_at IS NULL AND created_at > now() - interval '1 hour'")[0][
+        orphans = here.sql("SELECT count(*) FROM oidc_token_family WHERE revoked_at IS NULL AND created_at > now() - interval '1 hour'")[0][
             0
         ]
     return {
