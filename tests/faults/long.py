@@ -40,8 +40,7 @@ def storm(here: Site, seed: int, *, kills: int, clients: int = 20, recovery: flo
     for client in running:
         client.start()
     killer = Killer(here, seed, kills=kills)
-    killer.start()
-    killer.join()
+    killer.run()  # in this thread: what it starts gets a signal when the thread that started it ends
     for client in running:
         client.halt.set()
     for client in running:
