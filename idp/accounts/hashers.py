@@ -102,7 +102,7 @@ class _Imported(Bounded, hashers.BasePasswordHasher):
     def decode(self, encoded: str) -> dict[str, Any]:
         return {"algorithm": self.algorithm}
 
-    def safe_summary(self, encoded: str) -> dict[str, Any]:
+    def safe_summary(self, encoded: str) -> dict[Any, Any]:
         return {"algorithm": self.algorithm}
 
     def must_update(self, decoded: str) -> bool:
@@ -184,7 +184,7 @@ def firebase_parameters() -> dict[str, Any] | None:
 def parse_firebase(text: str) -> dict[str, Any]:
     """`signer_key=…,salt_separator=…,rounds=8,mem_cost=14`, as the Firebase console shows them. Raises ValueError."""
     found = dict(part.strip().split("=", 1) for part in text.split(",") if part.strip())
-    values = {
+    values: dict[str, Any] = {
         "signer_key": base64.b64decode(found["signer_key"], validate=True),
         "salt_separator": base64.b64decode(found.get("salt_separator", ""), validate=True),
         "rounds": int(found.get("rounds", "8")),

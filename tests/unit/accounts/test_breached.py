@@ -52,11 +52,13 @@ def test_the_ends_and_the_empty_file(tmp_path):
         made = io.BytesIO()
         assert breached.build(io.BytesIO(listed(*words)), made) == len(words)
         (tmp_path / "made").write_bytes(made.getvalue())
-        opened = breached.File(tmp_path / "made") if words else None
+        if not words:
+            continue
+        opened = breached.File(tmp_path / "made")
         for word in words:
             assert hashlib.sha1(word.encode()).digest()[:8] in opened
-        assert opened is None or bytes(8) not in opened
-        assert opened is None or b"\xff" * 8 not in opened
+        assert bytes(8) not in opened
+        assert b"\xff" * 8 not in opened
 
 
 def test_rare_ones_can_be_left_out(tmp_path):

@@ -24,7 +24,7 @@ class Command(OperatorCommand):
             "arguments_build",
             "build",
         ),
-        "check": ("Say whether a password, read from standard input, is in the configured file.", "arguments_check", "check"),
+        "check": ("Say whether a password, read from standard input, is in the configured file.", "arguments_check", "look_up"),
     }
 
     def arguments_build(self, parser: ArgumentParser) -> None:
@@ -50,7 +50,7 @@ class Command(OperatorCommand):
             temporary.unlink(missing_ok=True)
         return {"entries": entries, "file": str(target), "bytes": target.stat().st_size}
 
-    def check(self, _options: dict[str, Any]) -> dict[str, Any]:
+    def look_up(self, _options: dict[str, Any]) -> dict[str, Any]:
         if settings.IDP.breached_passwords_file is None:
             raise CommandError("IDP_BREACHED_PASSWORDS_FILE is not set.")
         return {"breached": breached.contains(self.read_secret("password"))}
