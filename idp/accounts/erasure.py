@@ -90,6 +90,11 @@ def erase(user: User, *, by: UUID | None = None) -> None:
         User.objects.get(pk=user.pk).delete()
 
 
+def is_buried(sub: UUID) -> bool:
+    """Whether this identifier belonged to somebody who was erased: nobody gets it again."""
+    return Tombstone.objects.filter(sub=sub).exists()
+
+
 def erase_due(limit: int = 20) -> int:
     """Erase those whose days are over, one bounded batch; returns how many. A failure of one does not keep the others."""
     due = list(User.objects.filter(erase_at__lte=clock.now(), is_active=False).order_by("erase_at")[:limit])

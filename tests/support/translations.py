@@ -31,7 +31,7 @@ _LITERAL = r"""u?'(?:[^'\\]|\\.)*'|u?"(?:[^"\\]|\\.)*\""""
 _CALL = re.compile(rf"\b(n?p?gettext)\(({_LITERAL})(?:,\s*({_LITERAL}))?(?:,\s*({_LITERAL}))?")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}|</?[a-z][^>]*>")
 
-Text = tuple[str, str | tuple[str, str]]  # context (empty for most) and the text, or singular and plural
+Text = tuple[str, str | tuple[str, ...]]  # context (empty for most) and the text, or singular and plural
 
 
 def texts() -> dict[Text, str]:
@@ -39,7 +39,7 @@ def texts() -> dict[Text, str]:
     found: dict[Text, str] = {}
     for path in sorted((ROOT / "idp").rglob("*.py")):
         with path.open("rb") as source:
-            for _, message, _, context in extract("python", source, keywords=KEYWORDS):  # type: ignore[arg-type]
+            for _, message, _, context in extract("python", source, keywords=KEYWORDS):
                 found.setdefault((context or "", message), str(path.relative_to(ROOT)))
     for path in sorted((ROOT / "templates").rglob("*")):
         if path.suffix in (".html", ".txt"):
