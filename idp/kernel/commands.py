@@ -72,6 +72,10 @@ class OperatorCommand(BaseCommand):
             self.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2))
         else:
             self.show(options["subcommand"], answer)
+        self.finish(answer)
+
+    def finish(self, answer: dict[str, Any]) -> None:
+        """After the answer was printed: raise CommandError if part of the work could not be done."""
 
     def show(self, subcommand: str, answer: dict[str, Any]) -> None:
         """Print `answer` for a person: one `name: value` line per member."""

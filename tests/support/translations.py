@@ -28,7 +28,7 @@ KEYWORDS = {
     for name in (base, f"{base}_lazy")
 } | {"_": None, "gettext_noop": None}
 _LITERAL = r"""u?'(?:[^'\\]|\\.)*'|u?"(?:[^"\\]|\\.)*\""""
-_CALL = re.compile(rf"\b(n?p?gettext)\(({_LITERAL})(?:,\s*({_LITERAL}))?(?:,\s*({_LITERAL}))?")
+_CALL = re.compile(rf"(?<!\w)(n?p?gettext|_)\(({_LITERAL})(?:,\s*({_LITERAL}))?(?:,\s*({_LITERAL}))?")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}|</?[a-z][^>]*>")
 
 Text = tuple[str, str | tuple[str, ...]]  # context (empty for most) and the text, or singular and plural

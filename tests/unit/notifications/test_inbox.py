@@ -11,6 +11,8 @@ import pytest
 from idp.notifications import inbox
 from idp.notifications.receivers import mail
 
+pytestmark = pytest.mark.django_db  # the limit of mails to one mailbox is counted
+
 
 @pytest.fixture
 def folder(settings: Any, tmp_path: Path) -> Path:

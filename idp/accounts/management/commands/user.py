@@ -142,7 +142,6 @@ class Command(OperatorCommand):
             raise CommandError(f"The file cannot be imported: {error}.") from None
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"The file cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}.") from None
-        self._refused = outcome.refused
         return {"dry_run": options["dry_run"], **asdict(outcome)}
 
     def export(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -166,11 +165,9 @@ class Command(OperatorCommand):
         erasure.erase(user)
         return {"sub": sub, "erased": True}
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        self._refused = 0
-        super().handle(*args, **options)
-        if self._refused:
-            raise CommandError(f"{self._refused} rows were refused; the others are done. Correct them and import the file again.")
+    def finish(self, answer: dict[str, Any]) -> None:
+        if refused := answer.get("refused"):
+            raise CommandError(f"{refused} rows were refused; the others are done. Correct them and import the file again.")
 
     def _password(self, *, email: str | None, claims: dict[str, Any]) -> str:
         password = self.read_secret("password")
