@@ -191,6 +191,9 @@ class Environment(BaseSettings):
     registration: Literal["closed", "token", "open"] = Field(
         "closed", description="Who may register clients by RFC 7591: nobody, holders of an initial access token, or everybody."
     )
+    pkce_optional: bool = Field(
+        False, description="Development only: public clients of profile `oidc` may leave PKCE out, as the conformance suite does."
+    )
     registration_profile: Literal["oidc", "oauth21"] = Field("oauth21", description="Profile of clients that register themselves.")
     registration_per_hour: int = Field(20, ge=1, description="Most registrations per address and hour where everybody may register.")
     software_statement_jwks_file: Path | None = Field(None, description="Keys (JSON Web Key Set) of trusted software statement issuers.")

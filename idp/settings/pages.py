@@ -32,6 +32,6 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = IDP.development
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español"), ("ar", "العربية")]
 LOCALE_PATHS = [ROOT / "idp" / "locale"]
 USE_I18N = True

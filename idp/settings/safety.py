@@ -88,6 +88,8 @@ def problems(env: Environment, environ: Mapping[str, str]) -> list[str]:
             found.append("IDP_REDIS_URL is missing: production runs web, worker and beat as separate processes.")
         if not env.email_url.get_secret_value().startswith(("smtp://", "smtp+tls://", "smtps://")):
             found.append("IDP_EMAIL_URL is missing or not an SMTP address: people could never verify their address.")
+        if env.pkce_optional:
+            found.append("IDP_PKCE_OPTIONAL is for conformance runs in development only: remove it (RFC 9700 2.1.1).")
     return found
 
 

@@ -169,7 +169,7 @@ class ClientPolicy:
     @property
     def pkce_required(self) -> bool:
         """RFC 9700 2.1.1: public clients always; every client outside the classic OpenID Connect profile."""
-        return self.public or not self.classic
+        return not self.classic or (self.public and not settings.IDP.pkce_optional)
 
     def allows_redirect_uri(self, uri: str) -> bool:
         """RFC 9700 2.1: exact string comparison; RFC 8252 7.3: any port on a registered loopback address."""

@@ -45,3 +45,11 @@ def test_what_cannot_work_stops_the_start(monkeypatch: pytest.MonkeyPatch, name:
 def test_what_can_work_does_not(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     assert problems(monkeypatch, name, value) == []
     assert settings.IDP.env == "development"
+
+
+def test_production_does_not_start_with_what_is_for_conformance_runs_only() -> None:
+    from importlib import import_module
+
+    safety, environment = import_module("idp.settings.safety"), import_module("idp.settings.environment")
+    found = safety.problems(environment.Environment(env="production", pkce_optional=True), {})
+    assert any(line.startswith("IDP_PKCE_OPTIONAL") for line in found)
