@@ -34,7 +34,7 @@ def answer(response):
 
 def kind(sql, *, words):
     """What a statement does. On PostgreSQL the event of a known person takes its number in the same statement."""
-    return " ".join((sql if not sql.startswith("WITH head AS") else 'INSERT INTO "events_eventrecord"').split()[:words])
+    return " ".join((sql if not sql.startswith("WITH head AS") else "INSERT INTO events_eventrecord").split()[:words])
 
 
 @pytest.fixture
