@@ -15,7 +15,6 @@ def test_the_files_stay_small(name, most):
     assert len(gzip.compress((STATIC / name).read_bytes())) < most
 
 
-@pytest.mark.xfail(reason="the specimen page stays where it is since 21 November; the cause is not found yet", strict=False)
 def test_form_post_leaves_by_itself(visit):
     page = visit("/specimen/form-post")
     page.wait_for_url("**/specimen/logged-out")
