@@ -45,6 +45,11 @@ class _Own(threading.local):
 _own = _Own()
 
 
+def forget() -> None:
+    """Look the thread's connection up again. For the one case in which it changes: an event loop began or ended in this thread."""
+    _own.database = None
+
+
 def give_back() -> None:
     """What Django does at the end of a request: the connection is dropped when it broke or is old. A transaction stays its owner's."""
     database = _own.database

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from idp.kernel import db
+
 from .programs import find
 from .provider import PASSWORD
 
@@ -28,11 +30,13 @@ ARGUMENTS = (
 def running() -> Iterator[Browser]:
     """A headless browser. The fixture `chromium` of tests/conftest.py holds the one of each test process."""
     with sync_playwright() as playwright:
+        db.forget()  # a loop runs in this thread from now on, beside which Django opens another connection than before
         browser = playwright.chromium.launch(executable_path=find("chromium"), args=list(ARGUMENTS))
         try:
             yield browser
         finally:
             browser.close()
+    db.forget()
 
 
 def sign_in(page: Page, *, email: str, password: str = PASSWORD) -> None:
