@@ -13,11 +13,16 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from idp import urls
+from idp.accounts import challenge
 from idp.accounts.challenge import Task
 from idp.consent import wording
 from idp.console.phones import NumberForm, PhoneCodeForm
 from idp.signin import codes
 from idp.signin.forms import CodeForm, LoginForm, SecondFactorForm, SignUpForm
+
+# All tests of a process share this provider and one network: the wrong passwords of one would make the next one work or wait.
+NEVER = 10_000
+challenge.PER_NETWORK = NEVER
 
 CLIENT = SimpleNamespace(
     name="Meal Planner",
@@ -167,4 +172,10 @@ def specimen(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, template, context)
 
 
-urlpatterns = [path("specimen/<str:name>", specimen), *urls.urlpatterns]
+def work_after(_request: HttpRequest, failures: int) -> HttpResponse:
+    """After so many wrong passwords the browser has to compute; NEVER puts it back."""
+    challenge.PER_NETWORK = failures
+    return HttpResponse(status=204)
+
+
+urlpatterns = [path("specimen/work-after/<int:failures>", work_after), path("specimen/<str:name>", specimen), *urls.urlpatterns]
