@@ -74,6 +74,10 @@ class Factor(ThrottlingMixin, Device):
         self._failed()
         return False
 
+    def fits(self, token: str) -> bool:
+        """Whether the code is right now. Changes nothing; ask only a factor that may be looked at, and then have it verified."""
+        raise NotImplementedError
+
     def accept(self, token: str) -> bool:
         """Whether the code is right, and spend it: two callers with one code get one True."""
         raise NotImplementedError
@@ -103,16 +107,22 @@ class TotpDevice(Factor):
     last_step = models.BigIntegerField(default=-1)  # the step of the last code that was accepted: an older one never is (RFC 6238 5.2)
     drift = models.SmallIntegerField(default=0)  # steps by which the app's clock is off, learned at each use
 
+    def fits(self, token: str) -> bool:
+        return self._step_of(token) is not None
+
     def accept(self, token: str) -> bool:
-        if len(token) != 6 or not token.isascii() or not token.isdigit():
-            return False
-        found = step_of(open_secret(self.user_id, self.sealed_secret), token, drift=self.drift, after=self.last_step)
+        found = self._step_of(token)
         if found is None:
             return False
         step, drift = found
         # Compare-and-set beside the row lock: SQLite has none.
         unused = TotpDevice.objects.filter(pk=self.pk, last_step__lt=step)
         return unused.update(last_step=step, drift=max(-MOST_DRIFT, min(MOST_DRIFT, drift))) == 1
+
+    def _step_of(self, token: str) -> tuple[int, int] | None:
+        if len(token) != 6 or not token.isascii() or not token.isdigit():
+            return None
+        return step_of(open_secret(self.user_id, self.sealed_secret), token, drift=self.drift, after=self.last_step)
 
 
 class WebAuthnKey(Factor):
@@ -235,14 +245,16 @@ class SentCode(Factor):
         """Where codes go: kept here, never taken from a form (hostile case MF-08)."""
         raise NotImplementedError
 
-    def accept(self, token: str) -> bool:
-        now = clock.now()
-        if self.digest is None or self.until is None or self.until <= now:
+    def fits(self, token: str) -> bool:
+        if self.digest is None or self.until is None or self.until <= clock.now():
             return False
         wanted = [sent_code_digest(self, token, secret=secret) for secret in [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]]
-        if not any(hmac.compare_digest(bytes(self.digest), digest) for digest in wanted):
+        return any(hmac.compare_digest(bytes(self.digest), digest) for digest in wanted)
+
+    def accept(self, token: str) -> bool:
+        if not self.fits(token):
             return False
-        unused = type(self)._default_manager.filter(pk=self.pk, digest=self.digest, until__gt=now)
+        unused = type(self)._default_manager.filter(pk=self.pk, digest=self.digest, until__gt=clock.now())
         return unused.update(digest=None, until=None) == 1
 
 

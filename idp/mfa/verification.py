@@ -39,8 +39,8 @@ def normalise(typed: str) -> str:
 def check(user: User, typed: str, *, client_id: str | None = None) -> Verdict:
     """Look at what was typed: six digits are of an app or a text message, ten letters and digits a recovery code.
 
-    Every app of the person, and every phone to which a code is on its way, is asked by itself, and counts its own failures; recovery
-    codes are not touched by a wrong number. Records every failure. Call it outside of a transaction.
+    A wrong number counts for every app of the person, and for every phone to which a code is on its way: each could have been meant. A
+    right one counts for nothing else. Recovery codes are not touched by a number. Records every failure. Call it outside of a transaction.
     """
     code = normalise(typed)
     factors: list[Factor]
@@ -66,17 +66,15 @@ def _is_number(code: str) -> bool:
 
 
 def _look(user: User, factors: list[Factor], code: str, *, client_id: str | None) -> Verdict:
-    looked_at = False
-    for factor in factors:
-        allowed, _why = factor.verify_is_allowed()
-        if not allowed:
-            continue
-        looked_at = True
+    open_now = [factor for factor in factors if factor.verify_is_allowed()[0]]
+    # Whoever always uses the second of two apps must not look like somebody who guesses at the first.
+    meant = [factor for factor in open_now if len(open_now) > 1 and factor.fits(code)]
+    for factor in meant or open_now:
         if django_otp.verify_token(user, factor.persistent_id, code) is not None:
             _succeeded(user, factor)
             return Verdict(factor=factor)
     kind = factors[0].kind if factors else "totp"
-    if factors and not looked_at:
+    if factors and not open_now:
         open_ones = [factor for factor in factors if factor.disabled_at is None]
         if not open_ones:
             return _refused(user, "disabled", kind=kind, client_id=client_id)

@@ -121,6 +121,26 @@ def test_each_factor_counts_for_itself(person, app, at):
     assert verification.check(person, other.code()).factor is not None
 
 
+def test_the_code_of_one_app_is_no_failure_of_another(person, app, at):
+    """Whoever always uses the second app is no guesser at the first: no count, no lock, no warning."""
+    other = enrol(person, name="Tablet")
+    for _ in range(FREE_TRIES + 2):
+        assert verification.check(person, other.code()).factor is not None
+        at.shift(30)
+    assert set(TotpDevice.objects.values_list("throttling_failure_count", flat=True)) == {0}
+    assert not EventRecord.objects.filter(name="factor.locked").exists()
+    verification.check(person, app.wrong())
+    assert set(TotpDevice.objects.values_list("throttling_failure_count", flat=True)) == {1}
+
+
+def test_a_code_that_fits_a_locked_app_is_not_looked_at(person, app, at):
+    other = enrol(person, name="Tablet")
+    TotpDevice.objects.filter(name="Phone").update(throttling_failure_count=FREE_TRIES + 1, throttling_failure_timestamp=clock.now())
+    assert verification.check(person, app.code()).factor is None
+    at.shift(2)
+    assert verification.check(person, other.code()).factor is not None
+
+
 def test_codes_of_somebody_else_are_wrong(person, app, at):
     eve = make_person(email="eve@example.org")
     hers, sheet = enrol(eve), codes(eve)
