@@ -102,6 +102,7 @@ class SessionStore(SessionBase):
     def cycle_key(self) -> None:
         """A new cookie value for the same row (session fixation); written with the next save."""
         self.keys()  # what it holds moves along, so it must be loaded
+        self._looked_up = True  # also where there was no cookie: nothing can be there under the new key
         self._session_key = secret_token(32)
         self.modified = True
 
