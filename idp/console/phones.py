@@ -15,7 +15,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from idp.accounts import phones
-from idp.mfa import factors, sending, step_up, trust, verification
+from idp.mfa import enrolment, factors, sending, step_up, trust
+from idp.signin.forms import NumberForm
 
 from .security import page, person_of, prove_first
 
@@ -26,20 +27,6 @@ if TYPE_CHECKING:
     from idp.mfa.models import Phone
 
 CONFIRM = "account-confirm-phone"
-
-
-class NumberForm(forms.Form):
-    """Where messages go."""
-
-    number = forms.CharField(
-        label=gettext_lazy("Mobile number"),
-        max_length=phones.LONGEST_INPUT,
-        widget=forms.TextInput(attrs={"autocomplete": "tel", "inputmode": "tel"}),
-        error_messages={"required": gettext_lazy("Enter your mobile number.")},
-    )
-
-    def clean_number(self) -> str:
-        return phones.canonical_phone(self.cleaned_data["number"])
 
 
 class PhoneCodeForm(forms.Form):
@@ -87,14 +74,20 @@ def confirm(request: HttpRequest) -> HttpResponse:
         _send(request, phone)
         return redirect(CONFIRM)
     form = PhoneCodeForm(request.POST)
+    outcome = enrolment.Outcome()
     if form.is_valid():
-        if not phone.verify_is_allowed()[0]:
-            form.add_error("code", _("Too many wrong codes. Try again in a few minutes."))
-        elif factors.confirm_phone(user, phone, verification.normalise(form.cleaned_data["code"])):
+        outcome = enrolment.confirm_phone(user, phone, typed=form.cleaned_data["code"])
+        if outcome.device is not None:
             return _confirmed(request, user, phone)
+        if outcome.retry_after:
+            form.add_error("code", _("Too many wrong codes. Try again in a few minutes."))
         else:
             form.add_error("code", _("This code is not right, or too old. Ask for a new one."))
-    return page(request, "confirm_phone", form=form, number=phones.readable(phone.number), status=400)
+    status = 429 if outcome.retry_after else 400
+    response = page(request, "confirm_phone", form=form, number=phones.readable(phone.number), status=status)
+    if outcome.retry_after:
+        response["Retry-After"] = str(outcome.retry_after)
+    return response
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

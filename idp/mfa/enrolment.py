@@ -1,4 +1,7 @@
-"""A new authenticator app on its way: the secret waits, sealed, in the session until the app has shown the first code."""
+"""A new authenticator app or phone on its way: it waits until the first code has come back.
+
+The secret of an app waits sealed in the session, a phone as a row that is no factor yet.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,18 @@ if TYPE_CHECKING:
 
     from idp.accounts.models import User
 
-    from .models import TotpDevice
+    from .models import Phone, TotpDevice
 
 WAITING = "authenticator_to_add"
-GUESSES, SECONDS = 10, 900  # codes of an app that is being added (hostile case MF-15)
+LIMIT = "mfa.enrol"
+GUESSES, SECONDS = 10, 900  # first codes of one person, for whatever is being added (hostile case MF-15)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The new app; or nothing, and how many seconds to wait where guessing went too far."""
+    """What was added; or nothing, and how many seconds to wait where guessing went too far."""
 
-    device: TotpDevice | None = None
+    device: TotpDevice | Phone | None = None
     retry_after: int = 0
 
 
@@ -49,11 +53,27 @@ def offered(request: HttpRequest, user: User) -> Enrolment:
 
 def confirm(request: HttpRequest, user: User, enrolment: Enrolment, *, typed: str, name: str) -> Outcome:
     """The first code: right, and the app is a factor. Call it outside of a transaction."""
-    verdict = limits.hit("mfa.enrol", str(user.pk), limit=GUESSES, seconds=SECONDS)
-    if not verdict.allowed:
-        return Outcome(retry_after=max(1, verdict.retry_after))
+    wait = _wait(user)
+    if wait:
+        return Outcome(retry_after=wait)
     device = factors.add(user, sealed=enrolment.sealed, code=verification.normalise(typed), name=name)
     if device is not None:
-        limits.clear("mfa.enrol", str(user.pk))
+        limits.clear(LIMIT, str(user.pk))
         request.session.pop(WAITING, None)
     return Outcome(device)
+
+
+def confirm_phone(user: User, phone: Phone, *, typed: str) -> Outcome:
+    """The same for the code that was sent to a phone which waits. Call it outside of a transaction."""
+    wait = _wait(user) or phone.wait()
+    if wait:
+        return Outcome(retry_after=wait)
+    if not factors.confirm_phone(user, phone, verification.normalise(typed)):
+        return Outcome()
+    limits.clear(LIMIT, str(user.pk))
+    return Outcome(phone)
+
+
+def _wait(user: User) -> int:
+    verdict = limits.hit(LIMIT, str(user.pk), limit=GUESSES, seconds=SECONDS)
+    return 0 if verdict.allowed else max(1, verdict.retry_after)

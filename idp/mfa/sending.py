@@ -38,9 +38,11 @@ def send(factor: SentCode) -> Literal["sent", "too_soon", "too_many"]:
     """
     if not factor.verify_is_allowed()[0] or not factor.destination:
         return "too_many"
-    if not limits.hit("mfa.send.pause", factor.persistent_id, limit=1, seconds=PAUSE).allowed:
+    # A phone that waits for its first code can be replaced by another row: all of them count as one.
+    counted = factor.persistent_id if factor.confirmed else f"new:{factor.user_id}"
+    if not limits.hit("mfa.send.pause", counted, limit=1, seconds=PAUSE).allowed:
         return "too_soon"
-    if not limits.hit("mfa.send.hour", factor.persistent_id, limit=PER_HOUR, seconds=3600).allowed:
+    if not limits.hit("mfa.send.hour", counted, limit=PER_HOUR, seconds=3600).allowed:
         return "too_many"
     code = f"{secrets.randbelow(1_000_000):06d}"
     until = clock.now() + factor.LIFE

@@ -47,9 +47,9 @@ class SecondFactorStage(_Waiting):
         user = self.person
         if self.login.state.get(seam.PASSKEY) is True:
             reset.call_off(user)
-            return None, True
-        if self.login.state.get(seam.ENOUGH) is True:
-            return None, True
+        if self.login.state.get(seam.PASSKEY) is True or self.login.state.get(seam.ENOUGH) is True:
+            # Enough by itself, unless policy asks for something stronger that this person has.
+            return self.wait() if owes_more(self.request, user) else (None, True)
         if not factors.required(user):
             if not self._confirms_browser():
                 return None, True
@@ -92,6 +92,12 @@ class EnrolStage(_Waiting):
         return self.wait()
 
 
+def owes_more(request: HttpRequest, user: User) -> bool:
+    """Whether policy asks for more than was proved so far, and this person could prove it."""
+    wanted = policy.of_person(user.pk).acr
+    return not policy.reaches(sessions.proved(request, user).acr, wanted) and not policy.lacks(user, wanted)
+
+
 def pending(request: HttpRequest) -> SecondFactorStage | None:
     """The sign-in of this browser that waits for a factor; it ends when the account does, or when the password was changed meanwhile."""
     stage = _entered(request, KEY)
@@ -118,8 +124,7 @@ def complete(
     if stage.by_mail:
         return seam.go_on(request, stage, continue_to=continue_to, client_id=client_id)
     reset.call_off(user)
-    wanted = policy.of_person(user.pk).acr
-    if not policy.reaches(sessions.proved(request, user).acr, wanted) and not policy.lacks(user, wanted):
+    if owes_more(request, user):
         return None
     return seam.go_on(request, stage, continue_to=continue_to, client_id=client_id)
 

@@ -53,7 +53,12 @@ def is_fresh(request: HttpRequest, user: User) -> bool:
     age = clock.now() - session.authenticated_at
     if age > LONGEST or (age > FRESH and not _is_renewed(request)):
         return False
-    return assurance.rank(session.acr) >= min(assurance.rank(assurance.TWO_FACTORS), assurance.rank(factors.reach(user)))
+    return is_enough(user, session.acr)
+
+
+def is_enough(user: User, acr: str) -> bool:
+    """Whether whoever proved `acr` may change how this person signs in: two factors, or as much as the person could prove (MF-07)."""
+    return assurance.rank(acr) >= min(assurance.rank(assurance.TWO_FACTORS), assurance.rank(factors.reach(user)))
 
 
 def renew(request: HttpRequest) -> None:

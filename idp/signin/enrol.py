@@ -17,14 +17,15 @@ from idp.accounts import allauth as seam
 from idp.accounts.models import User
 from idp.events import emit
 from idp.events.catalogue import EnrolmentPostponed
-from idp.mfa import enrolment, factors, policy, qr, stage, step_up
+from idp.mfa import enrolment, factors, policy, qr, sending, stage, step_up
+from idp.mfa.models import SentCode
 
 from .continuation import Continuation, fields_of
 from .forms import CodeForm
 from .pages import page, passkey_refusal, wait_words
 
 if TYPE_CHECKING:
-    from idp.mfa.models import TotpDevice, WebAuthnKey
+    from idp.mfa.models import Phone, TotpDevice, WebAuthnKey
     from idp.mfa.stage import EnrolStage
 
 
@@ -58,11 +59,8 @@ def enrol(request: HttpRequest) -> HttpResponseBase:
     decision = request.POST.get("decision", "")
     if request.method == "POST" and decision == "continue" and not policy.lacks(found.person, found.wanted):
         return _go_on(request, continuation, found)
-    if found.stage is None and not step_up.is_fresh(request, found.person):
-        # Hostile case BR-06: who found an open browser must not add a factor of their own.
-        assert continuation.interaction is not None
-        continuation.interaction.now_asks("login", reauthenticate=True)
-        return HttpResponseRedirect(continuation.interaction.page_url())
+    if not may_add(request, found):
+        return prove_first(request, continuation, found)
     if request.method == "POST" and decision == "later" and found.days:
         return _later(request, continuation, found)
     if request.method != "POST" or decision or not policy.app_does(found.person, found.wanted):
@@ -92,7 +90,7 @@ def _add(request: HttpRequest, continuation: Continuation, asked: Asked) -> Http
 
 
 def added(
-    request: HttpRequest, continuation: Continuation, asked: Asked, device: TotpDevice | WebAuthnKey, **facts: bool
+    request: HttpRequest, continuation: Continuation, asked: Asked, device: TotpDevice | WebAuthnKey | Phone, **facts: bool
 ) -> HttpResponseBase:
     """The proof is kept, and recovery codes are shown before anything else, where there are none."""
     if asked.stage is not None:
@@ -103,7 +101,8 @@ def added(
     if factors.codes_left(asked.person):
         return _go_on(request, continuation, asked)
     codes = factors.make_codes(asked.person, request=request)
-    return page(request, "enrolled", continuation=continuation, codes=codes, added=device.name)
+    name = sending.hint(device) if isinstance(device, SentCode) else device.name
+    return page(request, "enrolled", continuation=continuation, codes=codes, added=name)
 
 
 def _go_on(request: HttpRequest, continuation: Continuation, asked: Asked) -> HttpResponseBase:
@@ -111,11 +110,20 @@ def _go_on(request: HttpRequest, continuation: Continuation, asked: Asked) -> Ht
     if asked.stage is None:
         return HttpResponseRedirect(continuation.url)
     if not policy.reaches(sessions.proved(request, asked.person).acr, asked.wanted):
-        seam.abandon(request)  # set up elsewhere meanwhile: then it is proved like any other
-        return HttpResponseRedirect(continuation.along("/login"))
+        return prove_first(request, continuation, asked)
     with transaction.atomic():
         target = continuation.url if continuation.fields else None
         return seam.go_on(request, asked.stage, continue_to=target, client_id=continuation.client_id)
+
+
+def prove_first(request: HttpRequest, continuation: Continuation, asked: Asked) -> HttpResponseBase:
+    """Where whoever may not add anything yet (`may_add`) goes."""
+    if asked.stage is not None:
+        seam.abandon(request)  # something was set up elsewhere meanwhile: it is proved like any other
+        return HttpResponseRedirect(continuation.along("/login"))
+    assert continuation.interaction is not None
+    continuation.interaction.now_asks("login", reauthenticate=True)
+    return HttpResponseRedirect(continuation.interaction.page_url())
 
 
 def _later(request: HttpRequest, continuation: Continuation, asked: Asked) -> HttpResponseBase:
@@ -127,6 +135,13 @@ def _later(request: HttpRequest, continuation: Continuation, asked: Asked) -> Ht
         assert continuation.interaction is not None
         continuation.interaction.record(postponed=str(asked.person.pk))
     return HttpResponseRedirect(continuation.url)
+
+
+def may_add(request: HttpRequest, asked: Asked) -> bool:
+    """Hostile cases MF-07, BR-06: not where there is a factor already which was not proved, nor in a session that was left open."""
+    if asked.stage is None:
+        return step_up.is_fresh(request, asked.person)
+    return not factors.required(asked.person) or step_up.is_enough(asked.person, sessions.proved(request, asked.person).acr)
 
 
 def asked(request: HttpRequest, continuation: Continuation) -> Asked | None:
@@ -154,6 +169,7 @@ def show(
         form=form,
         possible=possible,
         app_does=app_does,
+        phone_url=continuation.along("/login/enrol/phone") if app_does and sending.by_sms() else "",
         passkey_refusal=passkey_refusal(passkey),
         days=asked.days,
         drawing=qr.svg(offered.uri) if offered is not None else "",

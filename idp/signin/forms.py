@@ -161,6 +161,12 @@ class SecondFactorForm(forms.Form):
     )
 
 
+class NumberForm(forms.Form):
+    """The number of a phone that shall get codes."""
+
+    number = PhoneField(label=_("Mobile number"))
+
+
 class EmailForm(forms.Form):
     """Whose password was forgotten. The field's name is one of those that stay (docs/pages.md)."""
 

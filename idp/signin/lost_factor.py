@@ -14,7 +14,7 @@ from idp.mfa import reset, sending, stage, verification
 
 from .continuation import Continuation
 from .forms import CodeForm
-from .pages import page, wait_words
+from .pages import page, sent_notice, wait_words
 
 if TYPE_CHECKING:
     from idp.accounts.models import User
@@ -57,12 +57,9 @@ def lost_factor(request: HttpRequest) -> HttpResponseBase:
 def _show(
     request: HttpRequest, continuation: Continuation, user: User, form: CodeForm, *, status: int = 200, done: str = ""
 ) -> HttpResponseBase:
-    kind, text = {
-        "sent": ("ok", _("A code is on its way. It works for ten minutes; a former one does not work any more.")),
-        "too_soon": ("warn", _("A code was sent a moment ago. Wait half a minute before you ask for another one.")),
-        "too_many": ("warn", _("No more codes can be sent now. Use another way, or try again in an hour.")),
-        "not_possible": ("warn", _("Whoever runs this service is looking at your account already. Ask them.")),
-    }.get(done, ("", ""))
+    kind, text = sent_notice(done)
+    if done == "not_possible":
+        kind, text = "warn", _("Whoever runs this service is looking at your account already. Ask them.")
     known = reset.of_person(user)
     due = known.due_at if known is not None else None
     return page(

@@ -118,6 +118,15 @@ def passkey_refusal(why: str) -> str:
     }.get(why, _("This passkey was not accepted. Try again, or use another way."))
 
 
+def sent_notice(word: str) -> tuple[str, str]:
+    """Kind and text of what is said when a code was asked for (`?done=`, the outcomes of `mfa.sending.send`); unknown words say nothing."""
+    return {
+        "sent": ("ok", _("A code is on its way. It works for ten minutes; a former one does not work any more.")),
+        "too_soon": ("warn", _("A code was sent a moment ago. Wait half a minute before you ask for another one.")),
+        "too_many": ("warn", _("No more codes can be sent now. Use another way, or try again in an hour.")),
+    }.get(word, ("", ""))
+
+
 def after(text: str) -> str:
     """The sentence a page shows when it is reached with `?done=<word>`; unknown words show nothing (never an echo)."""
     return {

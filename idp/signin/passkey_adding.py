@@ -9,16 +9,14 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, Jso
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from idp import sessions
 from idp.accounts import allauth as seam
 from idp.accounts import ways_in
 from idp.accounts.models import User
 from idp.interactions import browser
-from idp.mfa import factors, policy, step_up
+from idp.mfa import factors, step_up
 from idp.mfa.webauthn import offer, registration
 from idp.mfa.webauthn.assertion import Proved
 from idp.mfa.webauthn.refused import Refused
-from idp.sessions import assurance
 
 from . import enrol
 from .continuation import Continuation, fields_of
@@ -90,7 +88,7 @@ def _add(request: HttpRequest, user: User, *, template: str) -> HttpResponseBase
 def enrol_options(request: HttpRequest) -> HttpResponseBase:
     """`/login/enrol/passkey/options`: only where a second step must be set up."""
     asked = enrol.asked(request, Continuation(request))
-    if asked is None or not _may_add(request, asked):
+    if asked is None or not enrol.may_add(request, asked):
         return JsonResponse({}, status=400)
     return as_json(request, registration.begin(asked.person, kind="passkey", browser=browser.ensure(request)))
 
@@ -100,7 +98,7 @@ def enrolled(request: HttpRequest) -> HttpResponseBase:
     """`/login/enrol/passkey`: a passkey instead of an authenticator app."""
     continuation = Continuation(request)
     asked = enrol.asked(request, continuation)
-    if asked is None or request.method != "POST" or not _may_add(request, asked):
+    if asked is None or request.method != "POST" or not enrol.may_add(request, asked):
         return HttpResponseRedirect(continuation.along("/login/enrol"))
     wait = too_many(request, continuation)
     if wait is not None:
@@ -111,10 +109,3 @@ def enrolled(request: HttpRequest) -> HttpResponseBase:
         return enrol.show(request, continuation, asked, CodeForm(), passkey=refusal.why, status=400)
     with transaction.atomic():
         return enrol.added(request, continuation, asked, key, **Proved(key, key.verified).facts)
-
-
-def _may_add(request: HttpRequest, asked: enrol.Asked) -> bool:
-    """Hostile cases MF-07, BR-06: not where there is a factor already which was not proved, nor in a session that was left open."""
-    if asked.stage is None:
-        return step_up.is_fresh(request, asked.person)
-    return not factors.required(asked.person) or policy.reaches(sessions.proved(request, asked.person).acr, assurance.TWO_FACTORS)

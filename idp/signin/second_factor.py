@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from idp.accounts import allauth as seam
 from idp.accounts.models import User
 from idp.mfa import factors, policy, reset, sending, stage, step_up, trust, verification
 
 from .continuation import Continuation, fields_of
 from .forms import SecondFactorForm
-from .pages import page, passkey_refusal, wait_words
+from .pages import page, passkey_refusal, sent_notice, wait_words
 
 if TYPE_CHECKING:
     from idp.mfa.models import Factor, SentCode
@@ -114,15 +115,11 @@ def _send(request: HttpRequest, continuation: Continuation, asked: Asked) -> Htt
 
 def _notice(word: str) -> tuple[str, str]:
     """The kind and text of what is said after a redirect; unknown words say nothing (never an echo)."""
-    return {
-        "sent": ("ok", _("A code is on its way. It works for ten minutes; a former one does not work any more.")),
-        "too_soon": ("warn", _("A code was sent a moment ago. Wait half a minute before you ask for another one.")),
-        "too_many": ("warn", _("No more codes can be sent now. Use another way, or try again in an hour.")),
-        "more": (
-            "warn",
-            _("This account asks for a stronger second step. Use your passkey or security key, or start again with your password."),
-        ),
-    }.get(word, ("", ""))
+    if word == "more":
+        return "warn", _(
+            "This account asks for a stronger second step. Use your passkey or security key, or start again with your password."
+        )
+    return sent_notice(word)
 
 
 def _refusal(verdict: verification.Verdict, *, by_mail: bool) -> str:
@@ -163,6 +160,7 @@ def show(
         form=form,
         stepping_up=stepping_up,
         by_mail=by_mail,
+        by_password=any(entry.get("method") == "password" for entry in seam.recorded(request, person)),
         mailbox=sending.hint(sending.mailbox_of(person)) if by_mail else "",
         has_keys=bool(keys),
         has_apps=has_apps,
