@@ -233,12 +233,7 @@ def _tell(user: User, row: AddressChange, *, was_proved: bool) -> None:
         mail.send(to=user.email, template="address_changed", expires_at=row.undo_until, **values)
     else:
         text = _("The phone number of your account at %(brand)s was changed. If it was not you, take it back here: %(link)s")
-        to = row.former
-        transaction.on_commit(lambda: _send_text(to, text % {"brand": settings.IDP.brand_name, "link": link}), robust=True)
-
-
-def _send_text(to: str, text: str) -> None:
-    sms.send(to=to, text=text)
+        sms.tell(to=row.former, text=text % {"brand": settings.IDP.brand_name, "link": link}, person=user.pk)
 
 
 def _mail_code(row: AddressChange, code: str) -> None:

@@ -79,8 +79,8 @@ def tell(user: User, *, template: str, text: str, **values: Any) -> None:
     for address in addresses.of(user):
         if not addresses.is_phone(address):
             send(to=address, template=template, **values)
-        elif sms.available():
-            enqueue(receiver="sms", payload={"to": address, "text": f"{text} {settings.IDP.issuer}"})
+        else:
+            sms.tell(to=address, text=f"{text} {settings.IDP.issuer}", person=user.pk)
 
 
 _BROWSERS = (

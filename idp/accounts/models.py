@@ -36,11 +36,13 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     therefore unique whatever the spelling. `claims` holds the OIDC standard
     claims other than `sub`, `email` and the number of `phone`. An account that somebody made themselves and never verified is gone after
     `unverified_until`. Sessions and refresh families carry a copy of `credential_epoch` and die when it differs.
-    `erase_at` is set while somebody who asked to be deleted may still change their mind.
+    `erase_at` is set while somebody who asked to be deleted may still change their mind. `short_password`: only a second factor made its
+    length enough; without one a longer one is asked for at the next sign-in.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     password = models.CharField(max_length=256)
+    short_password = models.BooleanField(default=False, editable=False)
     email = models.EmailField(null=True, blank=True, unique=True)
     email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
     phone = models.CharField(max_length=16, null=True, blank=True, unique=True)

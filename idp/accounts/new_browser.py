@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.utils.translation import gettext as _
+
 from idp.events.catalogue import SignInSucceeded
 from idp.events.models import EventRecord
 from idp.kernel import context, places
 
-from . import browsers, mail
+from . import browsers, mail, sms
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -24,6 +27,10 @@ def is_new(request: HttpRequest, user: User) -> bool:
 
 
 def tell(user: User) -> None:
-    """Mail the owner, in the caller's transaction."""
+    """Tell the owner, in the caller's transaction: by mail, or by text message to whoever has no mailbox."""
     if user.email and user.email_verified:
         mail.send(to=user.email, template="new_sign_in", place=places.of(context.current().ip))
+    elif user.phone and user.phone_verified:
+        text = _("Somebody signed in to your account at %(brand)s in a new browser. If it was not you, sign everybody out: %(link)s")
+        link = f"{settings.IDP.issuer}/account/activity/not-me"
+        sms.tell(to=user.phone, text=text % {"brand": settings.IDP.brand_name, "link": link}, person=user.pk)

@@ -55,6 +55,11 @@ def shortest(*, second_factor: bool) -> int:
     return min(MIN_LENGTH, settings.IDP.password_min_length_with_second_factor) if second_factor else MIN_LENGTH
 
 
+def is_short(password: str) -> bool:
+    """Whether only a second factor makes the length of `password` enough."""
+    return len(normalise(password)) < MIN_LENGTH
+
+
 def problems(password: str, *, context: tuple[str, ...] = (), fewest: int = MIN_LENGTH) -> list[str]:
     """Why `password` may not be set, in words for the person; empty when it may.
 

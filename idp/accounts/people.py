@@ -193,7 +193,7 @@ def change_password(user: User, password: str) -> None:
     Raises Overtaken if the credentials changed since `user` was read.
     """
     with transaction.atomic():
-        _replace_password(user, make_password(passwords.normalise(password)))
+        _replace_password(user, make_password(passwords.normalise(password)), short=passwords.is_short(password))
         emit(AccountPasswordChanged(), person=user.pk)
         _tell(user)
 
@@ -201,18 +201,18 @@ def change_password(user: User, password: str) -> None:
 def set_password(user: User, password: str) -> None:
     """The operator chose a new password for somebody."""
     with transaction.atomic():
-        _replace_password(user, make_password(passwords.normalise(password)))
+        _replace_password(user, make_password(passwords.normalise(password)), short=passwords.is_short(password))
         emit(AccountPasswordChanged(), person=user.pk, changes=diff({"password": 1}, {"password": 2}))
         _tell(user)
 
 
-def recover(user: User, password_hash: str, *, by_phone: bool = False) -> None:
+def recover(user: User, password_hash: str, *, by_phone: bool = False, short: bool = False) -> None:
     """A new password after proof of the mailbox or the phone; raises Overtaken if the credentials changed since the proof was made.
 
-    The proof also verifies that address. Whatever an earlier squatter set up ends here (PW-18): password, sessions, refresh families.
+    `short` as in `passwords.is_short`. The proof also verifies that address. Whatever an earlier squatter set up ends here (PW-18): password, sessions, refresh families.
     """
     with transaction.atomic():
-        _replace_password(user, password_hash)
+        _replace_password(user, password_hash, short=short)
         emit(AccountRecovered(), person=user.pk)
         mark_verified(user, phone=by_phone)
         _tell(user)
@@ -260,14 +260,14 @@ def sign_out_everybody() -> int:
     return people
 
 
-def _replace_password(user: User, password_hash: str) -> None:
+def _replace_password(user: User, password_hash: str, *, short: bool = False) -> None:
     # The one claim primitive: of any number of parallel changes that start from the same epoch, one wins (EM-02).
     claimed = User.objects.filter(pk=user.pk, credential_epoch=user.credential_epoch).update(
-        password=password_hash, credential_epoch=F("credential_epoch") + 1
+        password=password_hash, short_password=short, credential_epoch=F("credential_epoch") + 1
     )
     if not claimed:
         raise Overtaken
-    user.password, user.credential_epoch = password_hash, user.credential_epoch + 1
+    user.password, user.short_password, user.credential_epoch = password_hash, short, user.credential_epoch + 1
     lockout.clear(lockout.person_key(user.pk))
 
 

@@ -68,7 +68,7 @@ def complete(token: str, password: str, *, fewest: int = passwords.MIN_LENGTH) -
         raise people.Overtaken
     by_phone = _BY_PHONE.check_token(user, token.partition(".")[2])
     passwords.validate(password, context=passwords.context_words(email=user.email, names=names(user)), fewest=fewest)
-    people.recover(user, make_password(passwords.normalise(password)), by_phone=by_phone)
+    people.recover(user, make_password(passwords.normalise(password)), by_phone=by_phone, short=passwords.is_short(password))
     return user
 
 

@@ -6,7 +6,7 @@ from django.urls import path
 
 from idp.signin import branding, languages
 
-from . import activity, addresses, linked, passkeys, phones, privacy, profile, security, views
+from . import activity, addresses, keep_factors, linked, passkeys, phones, privacy, profile, security, views
 
 urlpatterns = [
     path("", views.landing, name="landing"),
@@ -31,6 +31,7 @@ urlpatterns = [
     path("account/security/phone", phones.add, name="account-add-phone"),
     path("account/security/phone/confirm", phones.confirm, name="account-confirm-phone"),
     path("account/security/phone/<int:number>", phones.remove, name="account-phone"),
+    path("account/security/keep", keep_factors.keep, name="account-keep-factors"),
     path("account/security/browsers", phones.end_trust, name="account-end-trust"),
     path("account/security/recovery-codes", security.recovery_codes, name="account-recovery-codes"),
     path("account/security/passkey", passkeys.add, name="account-add-passkey"),

@@ -1,13 +1,14 @@
-"""Every change of how somebody signs in is told to them by mail (ASVS 6.3.7, hostile case WK-17)."""
+"""Every change of how somebody signs in is told to them: by mail, or by text message to whoever has no mailbox (ASVS 6.3.7, WK-17)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from idp.accounts import mail
+from idp.accounts import mail, sms
 
 if TYPE_CHECKING:
     from idp.accounts.models import User
@@ -16,9 +17,12 @@ What = Literal["added", "removed", "disabled", "guessed", "suspected", "codes_ma
 
 
 def tell(user: User, what: What, *, kind: str = "recovery", named: str = "", left: int = 0) -> None:
-    """Mail the owner, in the caller's transaction."""
-    if user.email:
-        mail.send(to=user.email, template="sign_in_changed", what=sentence(what, kind=kind, named=named, left=left))
+    """Tell the owner, in the caller's transaction."""
+    text = sentence(what, kind=kind, named=named, left=left)
+    if user.email and (user.email_verified or not user.phone_verified):
+        mail.send(to=user.email, template="sign_in_changed", what=text)
+    elif user.phone and user.phone_verified:
+        sms.tell(to=user.phone, text=f"{settings.IDP.brand_name}: {text} {settings.IDP.issuer}/account/security", person=user.pk)
 
 
 def sentence(what: What, *, kind: str, named: str, left: int) -> str:

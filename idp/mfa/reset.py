@@ -10,9 +10,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.core import signing
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
-from idp.accounts import mail, people
+from idp.accounts import mail, people, sms
 from idp.accounts.models import User
 from idp.events import emit
 from idp.events.catalogue import FactorResetAsked, FactorResetDeclined, FactorsReset
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 LONGEST_REASON = 500
+SALT = "idp.mfa.reset"
 State = ResetRequest.State
 
 
@@ -92,8 +95,26 @@ def begin_alone(user: User) -> datetime:
             return known.due_at
         waiting = _begin(user, reason="", source="person", by=user, due=due)
         emit(FactorResetAsked(request=waiting.pk, source="person"), person=user.pk)
-        mail.send(to=user.email or "", template="second_step_lost", due=due)
+        _warn(user, waiting, due)
     return due
+
+
+def with_token(token: str) -> ResetRequest | None:
+    """The waiting reset that the link in the warning belongs to. Changes nothing (hostile case EM-01)."""
+    try:
+        number = signing.loads(token, salt=SALT)
+    except signing.BadSignature:
+        return None
+    return ResetRequest.objects.select_related("user").filter(pk=number, source="person", state=State.WAITING).first()
+
+
+def _warn(user: User, waiting: ResetRequest, due: datetime) -> None:
+    """Every verified address hears of it, with a link that calls it off without any factor (NIST SP 800-63B-4 4.2.2, hostile case EM-18)."""
+    link = f"{settings.IDP.issuer}/account/security/keep?token={signing.dumps(waiting.pk, salt=SALT)}"
+    mail.send(to=user.email or "", template="second_step_lost", expires_at=due, due=due, link=link)
+    if user.phone and user.phone_verified:
+        text = _("Somebody asked to remove your second step at %(brand)s. If it was not you, stop it here: %(link)s")
+        sms.tell(to=user.phone, text=text % {"brand": settings.IDP.brand_name, "link": link}, person=user.pk)
 
 
 def finish_alone(user: User) -> None:
@@ -106,7 +127,7 @@ def finish_alone(user: User) -> None:
 
 
 def call_off(user: User) -> None:
-    """The person proved a factor: what somebody asked for in their name does not happen."""
+    """The person proved a factor, or followed the link in the warning: what somebody asked for in their name does not happen."""
     waiting = of_person(user)
     if waiting is None:
         return

@@ -41,6 +41,7 @@ SIGN_IN_STAGES = [
     "idp.accounts.allauth.VerifyAddressStage",
     "idp.mfa.stage.SecondFactorStage",
     "idp.mfa.stage.EnrolStage",
+    "idp.signin.longer_password.LongerPasswordStage",
     "idp.accounts.allauth.TermsStage",
     "idp.signin.passkey_adding.OfferStage",
 ]

@@ -173,7 +173,7 @@ class Environment(BaseSettings):
         0,
         ge=0,
         le=720,
-        description="Who lost their second step may remove it with password and mailbox after so many hours; 0 = only staff can help.",
+        description="Who lost their second step may remove it with password and mailbox after so many hours, 24 or more; 0 = only staff can help.",
     )
     passkey_rp_id: str = Field(
         "", description="Domain that passkeys belong to (RP ID); empty: the issuer's host. When it changes, every passkey is lost."

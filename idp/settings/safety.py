@@ -170,6 +170,8 @@ def _sign_in_problems(env: Environment) -> list[str]:
     found = []
     if env.breached_passwords_file is not None and not env.breached_passwords_file.is_file():
         found.append("IDP_BREACHED_PASSWORDS_FILE cannot be read: make it by `manage.py breached_passwords build`, or leave it empty.")
+    if 0 < env.lost_factor_hours < 24:
+        found.append("IDP_LOST_FACTOR_HOURS is shorter than a day: set 24 or more, or 0 (NIST SP 800-63B-4 4.2.2).")
     if not _is_firebase(env.firebase_scrypt.get_secret_value()):
         found.append("IDP_FIREBASE_SCRYPT is malformed: set signer_key=…,salt_separator=…,rounds=8,mem_cost=14.")
     if not env.sign_in_methods or set(env.sign_in_methods) - set(SIGN_IN_METHODS):

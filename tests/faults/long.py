@@ -193,8 +193,9 @@ def _pile(here: Site, count: int) -> None:
                    (substr(stamp, 1, 8) || '-' || substr(stamp, 9, 4) || '-7' || substr(md5(n::text), 1, 3) || '-8' || substr(md5(n::text), 4, 3)
                     || '-' || substr(md5(n::text), 7, 12))::uuid AS event
             FROM generate_series(1, COUNT) n, (SELECT lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0') AS stamp) s;
-        INSERT INTO accounts_user (id, password, email, email_verified_at, claims, is_active, is_staff, is_superuser, date_joined, updated_at, terms_version,
-            credential_epoch) SELECT person, '!', 'pile' || n || '@example.org', now(), '{}', true, false, false, now(), now(), '', 0 FROM pile;
+        INSERT INTO accounts_user (id, password, short_password, email, email_verified_at, claims, is_active, is_staff, is_superuser, date_joined,
+            updated_at, terms_version, credential_epoch)
+            SELECT person, '!', false, 'pile' || n || '@example.org', now(), '{}', true, false, false, now(), now(), '', 0 FROM pile;
         INSERT INTO events_personsequence SELECT person, 1 FROM pile;
         INSERT INTO events_eventrecord (id, stream, name, person, client_id, at, ip, user_agent, request_id, data, sequence)
             SELECT event, 'account', 'account.verified', person, '', now(), '', '', '', '{}', 1 FROM pile;

@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
 from idp.access import groups
 from idp.accounts import people
@@ -19,13 +20,14 @@ from idp.events.models import Delivery, EventRecord
 from idp.events.outbox import purpose
 from idp.kernel import sealing
 from idp.mfa import factors
-from idp.mfa.models import EnrolmentGrace, Phone, ResetRequest, TotpDevice, TrustedBrowser
-from idp.sessions.assurance import ONE_FACTOR, PHISHING_RESISTANT, TWO_FACTORS
+from idp.mfa.models import EnrolmentGrace, Phone, ResetRequest, TotpDevice, TrustedBrowser, WebAuthnKey
+from idp.sessions.assurance import HARDWARE, ONE_FACTOR, PHISHING_RESISTANT, TWO_FACTORS
 from idp.sessions.models import BrowserSession
 from tests.support.authenticator import App, enrol
 from tests.support.factories import PASSWORD, make_person
 from tests.support.mailbox import mails
-from tests.support.security_key import SecurityKey, add_key
+from tests.support.messages import messages as texts
+from tests.support.security_key import UP, UV, SecurityKey, add_key
 
 pytestmark = pytest.mark.django_db
 PAGE, ENROL, LOST = "/login/second-factor", "/login/enrol", "/login/lost-factor"
@@ -48,6 +50,13 @@ def password(client, email="ada@example.org", **more):
 
 def is_signed_in(client) -> bool:
     return client.get("/account").status_code == 200
+
+
+def use(client, held: SecurityKey, path: str):
+    """Answer what `path` asks of passkeys with this one."""
+    asked = client.post(f"{path}/options").json()
+    held.counter += 1
+    return client.post(path, {"state": asked["state"], "answer": json.dumps(held.get(asked["options"]))})
 
 
 def shown_app(page) -> App:
@@ -138,6 +147,18 @@ class TestEnrolment:
         assert client.post(ENROL, {"decision": "continue"})["Location"] == "/login"
         assert not is_signed_in(client)
 
+    @pytest.mark.clause("MF-05", "MF-07")
+    def test_nor_does_this_browser_add_another_one_then(self, policy, client, person):
+        """Whoever had only the password when the owner set something up must not join it with an app of their own."""
+        policy(min_acr=TWO_FACTORS, enrolment_grace_days=0)
+        password(client)
+        app = shown_app(client.get(ENROL))
+        enrol(person)
+        assert client.post(ENROL, {"code": app.code()})["Location"] == "/login"
+        assert TotpDevice.objects.count() == 1
+        assert not is_signed_in(client)
+        assert client.get(ENROL)["Location"] == "/login"
+
     @pytest.mark.clause("BR-09")
     def test_another_person_in_the_same_browser_starts_afresh(self, policy, client, person):
         policy(min_acr=TWO_FACTORS, enrolment_grace_days=0)
@@ -200,6 +221,22 @@ class TestPasskeyEnrolment:
         assert "stronger second step" in client.get(again).content.decode()
         assert not is_signed_in(client)
 
+    def test_a_passkey_that_is_weaker_than_policy_asks_leads_to_the_stronger_one(self, policy, client, person):
+        """`min_acr` is of every sign-in, also of one that begins with a passkey: whoever holds the hardware that it wants uses it."""
+        weak, _ = add_key(person, name="Synced")
+        strong, key = add_key(person, name="Hardware", flags=UP | UV)
+        WebAuthnKey.objects.filter(pk=key.pk).update(attested=True)
+        policy(min_acr=HARDWARE)
+        assert use(client, weak, "/login/passkey")["Location"] == PAGE
+        page = client.get(PAGE).content.decode()
+        assert "Your password was right" not in page
+        assert "One more step" in page
+        assert not is_signed_in(client)
+        assert use(client, weak, f"{PAGE}/passkey")["Location"] == f"{PAGE}?done=more"
+        assert not is_signed_in(client)
+        assert use(client, strong, f"{PAGE}/passkey")["Location"] == "/account"
+        assert session().acr == HARDWARE
+
     def test_a_passkey_instead_of_an_app(self, policy, client, person):
         policy(min_acr=TWO_FACTORS, enrolment_grace_days=0)
         password(client, next="/account/apps")
@@ -248,6 +285,17 @@ class TestWhoSignsInWithCodes:
         assert "manual-key" not in page
         assert "passkey-create" in page
         TestPasskeyEnrolment().create(client, SecurityKey())
+        assert client.post(ENROL, {"decision": "continue"})["Location"] == "/account"
+        assert session().acr == PHISHING_RESISTANT
+
+    def test_who_has_an_app_and_no_password_proves_it_and_adds_a_passkey(self, client, person, policy):
+        policy(min_acr=TWO_FACTORS, enrolment_grace_days=0, sign_in_methods=("password", "email_code"))
+        User.objects.update(password="!")
+        app = enrol(person)
+        assert self.sign_in(client, person)["Location"] == PAGE
+        assert client.post(PAGE, {"code": app.code()})["Location"] == ENROL
+        assert "passkey-create" in client.get(ENROL).content.decode()
+        assert TestPasskeyEnrolment().create(client, SecurityKey()).status_code == 200
         assert client.post(ENROL, {"decision": "continue"})["Location"] == "/account"
         assert session().acr == PHISHING_RESISTANT
 
@@ -426,11 +474,27 @@ class TestPhones:
             for _ in range(5):
                 client.post("/account/security/phone/confirm", {"code": wrong})
                 clock.shift(9)
-            assert client.post("/account/security/phone/confirm", {"code": right}).status_code == 400
+            assert client.post("/account/security/phone/confirm", {"code": right}).status_code == 429
             clock.shift(60)
             client.post("/account/security/phone/confirm", {"send": "1"})
             assert len(messages()) == 1
             assert not Phone.objects.get().confirmed
+
+    @pytest.mark.clause("MF-15")
+    def test_naming_the_number_again_brings_no_new_guesses_and_no_second_message(self, client, person):
+        with time_machine.travel(time.time(), tick=False) as clock:
+            password(client)
+            statuses = []
+            for _ in range(6):
+                client.post("/account/security/phone", {"number": "+49 151 23456789"})
+                right = messages()[-1]
+                for wrong in (code for code in ("000000", "000001", "000002") if code != right):
+                    statuses.append(client.post("/account/security/phone/confirm", {"code": wrong}).status_code)
+                    clock.shift(3)
+            assert statuses[:2] == [400, 400]
+            assert statuses[-1] == 429
+            assert statuses.count(400) <= 10
+            assert len(messages()) <= 3, "one in half a minute"
 
     def test_a_code_gets_old_and_a_new_one_ends_it(self, client, person):
         with time_machine.travel(time.time(), tick=False) as clock:
@@ -533,6 +597,50 @@ class TestLostFactor:
             assert password(client)["Location"] == "/account"
         names = EventRecord.objects.filter(name__contains="reset").order_by("id").values_list("name", flat=True)
         assert list(names) == ["factor.reset_asked", "factor.all_reset"]
+
+    @pytest.mark.clause("EM-18")
+    def test_the_warning_goes_everywhere_and_its_link_calls_it_off(self, client, person, policy, django_capture_on_commit_callbacks):
+        """The wait is a day at least (`IDP_LOST_FACTOR_HOURS`, tests/unit/operations/test_settings.py)."""
+        policy(lost_factor_hours=24)
+        User.objects.update(phone=NUMBER, phone_verified_at=timezone.now())
+        enrol(person)
+        password(client)
+        with django_capture_on_commit_callbacks(execute=True):
+            self.prove_mailbox(client, person)
+        [link] = [link for link in mails(person.email)[-1].links if "token=" in link]
+        [message] = texts(NUMBER)
+        assert link in message.text
+        owner, path = Client(), link.removeprefix("http://localhost:8000")
+        assert owner.get(path)["Location"] == "/account/security/keep"
+        assert "It was not me" in owner.get("/account/security/keep").content.decode()
+        assert ResetRequest.objects.get().state == "waiting", "opening it changes nothing"
+        assert "Your second step stays" in owner.post("/account/security/keep").content.decode()
+        assert ResetRequest.objects.get().state == "declined"
+        assert "Reset" in mails(person.email)[-1].subject
+        again = Client()
+        again.get(path)
+        assert again.get("/account/security/keep").status_code == 400
+        assert again.post("/account/security/keep").status_code == 400
+
+    @pytest.mark.parametrize("token", ["", "x", "a:b:c", "\u0661", "x" * 5000, "[1]:2:3"])
+    def test_a_link_that_is_none(self, client, token):
+        assert client.get("/account/security/keep", {"token": token}).status_code in (302, 400)
+        assert client.get("/account/security/keep").status_code == 400
+
+    def test_the_link_of_one_reset_does_nothing_for_another(self, client, person):
+        enrol(person)
+        eve = make_person(email="eve@example.org")
+        enrol(eve)
+        password(client)
+        self.prove_mailbox(client, person)
+        path = next(link for link in mails(person.email)[-1].links if "token=" in link).removeprefix("http://localhost:8000")
+        other = Client()
+        password(other, eve.email)
+        self.prove_mailbox(other, eve)
+        stranger = Client()
+        stranger.get(path)
+        stranger.post("/account/security/keep")
+        assert {row.user.email: row.state for row in ResetRequest.objects.all()} == {person.email: "declined", eve.email: "waiting"}
 
     def test_any_factor_that_is_used_calls_it_off(self, client, person):
         app = enrol(person)

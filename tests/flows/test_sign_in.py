@@ -33,6 +33,29 @@ def test_the_page_keeps_its_promises_to_password_managers(client):
     assert "csrfmiddlewaretoken" in page
 
 
+@pytest.mark.clause("PW-16")
+@pytest.mark.parametrize("typed", ["", "!", "None", " "])
+def test_who_has_no_password_is_not_let_in_by_none(client, typed):
+    person = people.create(email="ada@example.org", method="command", verified=True)
+    assert not person.has_usable_password()
+    assert not person.check_password(typed)
+    assert sign_in(client, password=typed).status_code == 400
+
+
+@pytest.mark.clause("PW-19")
+def test_a_name_that_is_somebodys_address_is_a_name(client, person):
+    """There are no user names: what is typed is an address or a number, whatever people call themselves."""
+    from idp.accounts import profile
+    from idp.accounts.addresses import find
+
+    eve = make_person(email="eve@example.org", password="an entirely other pass phrase")
+    profile.change(eve, {"preferred_username": "ada@example.org", "nickname": "ada@example.org"}, role="person")
+    assert find("ada@example.org") == person
+    assert sign_in(client, password="an entirely other pass phrase").status_code == 400
+    assert sign_in(client)["Location"] == "/account"
+    assert client.get("/account").context["account"] == person
+
+
 def test_a_person_signs_in_and_is_known_from_then_on(client, person):
     response = sign_in(client)
     assert (response.status_code, response["Location"]) == (302, "/account")

@@ -49,6 +49,7 @@ class Migration(migrations.Migration):
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('password', models.CharField(max_length=256)),
+                ('short_password', models.BooleanField(default=False, editable=False)),
                 ('email', models.EmailField(blank=True, max_length=254, null=True, unique=True)),
                 ('email_verified_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('phone', models.CharField(blank=True, max_length=16, null=True, unique=True)),

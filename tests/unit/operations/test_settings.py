@@ -16,7 +16,9 @@ PROBLEM |= {
     "IDP_PASSKEY_ATTESTATION": ["required", "preferred"],
     "IDP_PASSKEY_METADATA_FILE": ["/nonexistent/blob.jwt"],
 }
+PROBLEM |= {"IDP_LOST_FACTOR_HOURS": ["23", "7"]}  # EM-18: a day at least
 FINE = {
+    "IDP_LOST_FACTOR_HOURS": ["0", "24", "720"],
     "IDP_PASSKEY_RP_ID": ["localhost", ""],
     "IDP_PASSKEY_ORIGINS": ["https://www.example.org, https://example.net:8443", ""],
     "IDP_TRUSTED_PROXIES": ["10.0.0.1", "10.0.0.0/8, fd00::/8", ""],
