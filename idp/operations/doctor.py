@@ -15,6 +15,7 @@ State = Literal["ok", "warning", "unsafe", "broken"]
 CONNECT_SECONDS = 5
 HEARTBEAT_SECONDS = 90
 BACKLOG_MINUTES = 10
+FEWEST_BREACHED = 1_000_000  # the public list has a thousand times as many
 # Where sealed texts are kept, beside those that `_sealing` reads anyway and the profile's sealed attributes.
 SEALED_COLUMNS = (
     ("oidc.ClientSecret", "sealed"),
@@ -276,6 +277,57 @@ def _mail() -> Iterator[Row]:
         yield "warning", "IDP_EMAIL_FROM is the default: most servers refuse such mail.", "Set it to an address of your domain."
 
 
+def _text_messages() -> Iterator[Row]:
+    from urllib.parse import urlsplit
+
+    from django.conf import settings
+
+    idp = settings.IDP
+    parts = urlsplit(idp.sms_url.get_secret_value())
+    if not parts.scheme:
+        if idp.sms_codes:
+            yield "warning", "IDP_SMS_CODES is on, and there is no gateway: nobody gets a code.", "Set IDP_SMS_URL, or IDP_SMS_CODES=false."
+        return
+    if parts.scheme == "inbox":
+        yield "ok", "text messages are shown at /dev/inbox, not sent.", ""
+        return
+    yield "ok", f"text messages go to {parts.hostname} (nothing was sent).", ""
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        yield "unsafe", "codes and the gateway's password cross the network in clear.", "Use https:// in IDP_SMS_URL."
+    if "$to" not in idp.sms_fields or "$text" not in idp.sms_fields:
+        yield "broken", "IDP_SMS_FIELDS leaves out $to or $text: every message is lost.", "Name both; docs/text-messages.md has examples."
+    if not idp.sms_prefixes:
+        yield (
+            "warning",
+            "IDP_SMS_PREFIXES is empty: messages go to every country, also where they are expensive.",
+            "Name the countries of your people, for example +49,+43.",
+        )
+
+
+def _passwords() -> Iterator[Row]:
+    from django.conf import settings
+
+    from idp.accounts import breached
+
+    path = settings.IDP.breached_passwords_file
+    if path is None:
+        yield (
+            "warning",
+            "breached passwords are known by the short list that ships only.",
+            "Run: manage.py breached_passwords build, then set IDP_BREACHED_PASSWORDS_FILE.",
+        )
+        return
+    try:
+        entries = breached.File(path).entries
+    except (OSError, breached.Malformed):
+        yield "broken", "IDP_BREACHED_PASSWORDS_FILE cannot be used.", "Make it anew: manage.py breached_passwords build"
+        return
+    if entries < FEWEST_BREACHED:
+        yield "warning", f"only {entries} breached passwords are known.", "Build the file from the whole public list."
+    else:
+        yield "ok", f"{entries} breached passwords are known.", ""
+
+
 def _backlog() -> Iterator[Row]:
     from datetime import timedelta
 
@@ -321,6 +373,8 @@ EXAMINATIONS: tuple[tuple[str, Callable[[], Iterator[Row]]], ...] = (
     ("signing keys", _keys),
     ("sealing keys", _sealing),
     ("mail", _mail),
+    ("text messages", _text_messages),
+    ("passwords", _passwords),
     ("outbox", _backlog),
     ("demo data", _demo),
 )

@@ -102,6 +102,41 @@ def test_missing_keys_and_a_silent_worker_are_found(settings: Settings) -> None:
     assert "broken" in rows(doctor._redis())
 
 
+def test_the_gateway_of_text_messages(settings: Settings) -> None:
+    def about(**values: object) -> dict[str, str]:
+        settings.IDP = settings.IDP.model_copy(update=values)
+        return rows(doctor._text_messages())
+
+    gateway = "https://user:canary@sms.example/send"
+    assert about(sms_url=SecretStr("")) == {}
+    assert "nobody gets a code" in about(sms_codes=True)["warning"]
+    assert about(sms_url=SecretStr("inbox:")).keys() == {"ok"}
+    found = about(sms_url=SecretStr(gateway), sms_prefixes=("+49",))
+    assert found == {"ok": "text messages go to sms.example (nothing was sent)."}
+    assert "every country" in about(sms_prefixes=())["warning"]
+    assert "in clear" in about(sms_url=SecretStr(gateway.replace("https", "http")))["unsafe"]
+    assert "canary" not in str(list(doctor._text_messages()))
+    assert "$text" in about(sms_fields='{"to": "$to"}')["broken"]
+
+
+def test_the_file_of_breached_passwords(settings: Settings, tmp_path: Path) -> None:
+    from idp.accounts import breached
+
+    path = tmp_path / "breached.bin"
+
+    def found(file: Path | None) -> dict[str, str]:
+        settings.IDP = settings.IDP.model_copy(update={"breached_passwords_file": file})
+        return rows(doctor._passwords())
+
+    assert "short list" in found(None)["warning"]
+    assert "cannot be used" in found(path)["broken"]
+    path.write_bytes(b"something else")
+    assert "cannot be used" in found(path)["broken"]
+    with path.open("wb") as out:
+        breached.build([b"%040X:1" % 7], out)
+    assert "only 1 breached" in found(path)["warning"]
+
+
 @pytest.mark.django_db
 def test_missing_migrations_are_found() -> None:
     with connection.cursor() as cursor:
