@@ -333,5 +333,5 @@ class ClientForm(forms.ModelForm):
             for number, uri in enumerate(document.get(member, ()), start=1):
                 reason = redirect_uris.problem(uri, application_type=document.get("application_type") or self.start["application_type"])
                 if reason:
-                    self.add_error(member, _("Address %(number)d %(reason)s.") % {"number": number, "reason": reason})
+                    self.add_error(member, _("Address %(number)d %(reason)s.") % {"number": number, "reason": _(reason)})
         return bool(self.errors)

@@ -6,6 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 MAX_CHARACTERS = 2000
 LOOPBACK_LITERALS = ("127.0.0.1", "::1")
@@ -16,40 +17,42 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!#$&'()+,./0-9:;=?@A-Z\[\]_a-z~%-]*
 
 
 def problem(uri: str, *, application_type: str) -> str | None:
-    """Why `uri` may not be registered as a redirect URI, in words for the person who registers; None = it may."""
+    """Why `uri` may not be registered as a redirect URI, None = it may: English words for a protocol answer, which pages translate."""
     if len(uri) > MAX_CHARACTERS:
-        return f"is longer than {MAX_CHARACTERS} characters"
+        return gettext_noop("is longer than 2000 characters")
     if not _URI.fullmatch(uri):
-        return "is not an absolute URI in ASCII without spaces, wildcards or backslashes (write international hosts as A-labels)"
+        return gettext_noop(
+            "is not an absolute URI in ASCII without spaces, wildcards or backslashes (write international hosts as A-labels)"
+        )
     if "#" in uri:
-        return "has a fragment (RFC 6749 3.1.2)"
+        return gettext_noop("has a fragment (RFC 6749 3.1.2)")
     try:
         parts = urlsplit(uri)
         host, port, scheme = parts.hostname or "", parts.port, parts.scheme
     except ValueError:
-        return "is not a valid URI"
+        return gettext_noop("is not a valid URI")
     if scheme in DANGEROUS_SCHEMES:
-        return "uses a scheme that runs or reads instead of visiting"
+        return gettext_noop("uses a scheme that runs or reads instead of visiting")
     if parts.username is not None or parts.password is not None:
-        return "holds a user name or password"
+        return gettext_noop("holds a user name or password")
     if scheme in ("http", "https"):
         return _web_problem(scheme, host, port, parts.netloc, parts.path)
     if application_type != "native":
-        return "uses a private scheme: only native apps may (RFC 8252 7.1)"
+        return gettext_noop("uses a private scheme: only native apps may (RFC 8252 7.1)")
     if "." not in scheme:
-        return "uses a private scheme without a dot: use a reversed domain name (RFC 8252 7.1)"
+        return gettext_noop("uses a private scheme without a dot: use a reversed domain name (RFC 8252 7.1)")
     if parts.netloc:
-        return "has an authority: private-use schemes are written scheme:/path (RFC 8252 7.1)"
+        return gettext_noop("has an authority: private-use schemes are written scheme:/path (RFC 8252 7.1)")
     return None
 
 
 def _web_problem(scheme: str, host: str, port: int | None, netloc: str, path: str) -> str | None:
     if not host:
-        return "has no host"
+        return gettext_noop("has no host")
     if scheme == "http" and host not in LOOPBACK_HOSTS:
-        return "is plain http; only loopback addresses may be"
+        return gettext_noop("is plain http; only loopback addresses may be")
     if netloc != netloc.lower():
-        return "has capital letters in its host: browsers send it in small letters"
+        return gettext_noop("has capital letters in its host: browsers send it in small letters")
     issuer = urlsplit(settings.IDP.issuer)
     same_origin = (scheme, host, port or _default_port(scheme)) == (
         issuer.scheme,
@@ -58,7 +61,7 @@ def _web_problem(scheme: str, host: str, port: int | None, netloc: str, path: st
     )
     # RFC 9700 4.11.2: the provider's own origin would make it an open redirector to itself. The development playground is ours.
     if same_origin and not (settings.IDP.development and path.startswith("/playground/")):
-        return "is on the provider's own origin"
+        return gettext_noop("is on the provider's own origin")
     return None
 
 
