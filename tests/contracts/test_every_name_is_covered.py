@@ -1,4 +1,4 @@
-"""No name of allauth or django-otp is used here without a test in this folder that says what it must be like."""
+"""No name of allauth, django-otp or fido2 is used here without a test in this folder that says what it must be like."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import ast
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 # Each has a folder of its own beside this file.
-PACKAGES = ("allauth", "django_otp")
+PACKAGES = ("allauth", "django_otp", "fido2")
 
 
 def imported(source: str, package: str) -> set[str]:
@@ -30,6 +31,9 @@ def imported(source: str, package: str) -> set[str]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_name_that_we_import_is_in_a_contract_test(package: str) -> None:
     used = set[str]()
+    # What is named by a text: apps, middleware, back ends.
+    listed = [*settings.INSTALLED_APPS, *settings.MIDDLEWARE, *settings.AUTHENTICATION_BACKENDS]
+    used |= {name for name in listed if name.split(".")[0] == package}
     for path in (ROOT / "idp").rglob("*.py"):
         used |= imported(path.read_text(), package)
     assert used

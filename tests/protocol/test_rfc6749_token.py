@@ -49,7 +49,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("given", "error"), SHAPES)
-@clause("TK-08", "PX-04")
+@clause("TK-08", "PX-04", "BR-19")
 def test_malformed_and_unknown(shop, given, error):
     form = {"grant_type": "authorization_code", "code": "y" * 43, "redirect_uri": CALLBACK, "code_verifier": "z" * 43, **given}
     refused.as_json(shop.call("/token", form), error)

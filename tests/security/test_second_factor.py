@@ -232,16 +232,26 @@ def test_it_leads_nowhere_else(client, person, app, elsewhere):
     assert client.post(PAGE, {"code": app.code(), "next": elsewhere})["Location"] == "/account"
 
 
-def test_a_reset_of_the_password_does_not_step_over_it(client, person, app):
-    from idp.accounts import recovery
+@pytest.mark.clause("EM-10")
+@pytest.mark.parametrize("way", ["link", "code"])
+def test_a_reset_of_the_password_does_not_step_over_it(client, person, app, way):
     from tests.support.mailbox import mails
 
-    recovery.request_link(person.email)
-    token = mails(person.email)[-1].links[0].partition("token=")[2]
-    recovery.complete(token, "entirely different words here")
-    assert factors.required(person)
-    answer = client.post("/login", {"login": person.email, "password": "entirely different words here"})
+    new = "entirely different words here"
+    codes = factors.make_codes(person, request=type("Request", (), {"session": None})())
+    client.post("/password/forgot", {"email": person.email})
+    mail = next(mail for mail in mails(person.email) if "token=" in mail.text)
+    if way == "link":
+        client.get(next(link for link in mail.links if "token=" in link).removeprefix("http://localhost:8000"))
+    else:
+        client.post("/password/forgot/sent", {"code": mail.code})
+    assert client.post("/password/reset", {"password": new})["Location"].startswith("/login")
+    assert client.get("/account").status_code == 302, "a reset signs nobody in"
+    assert (TotpDevice.objects.count(), factors.codes_left(person)) == (1, len(codes))
+    answer = client.post("/login", {"login": person.email, "password": new})
     assert answer["Location"] == PAGE
+    assert client.get("/account").status_code == 302
+    assert client.post(PAGE, {"code": app.code()})["Location"] == "/account"
 
 
 def test_no_log_line_holds_the_code(client, person, app, caplog):

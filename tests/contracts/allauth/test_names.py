@@ -21,6 +21,9 @@ from allauth.socialaccount.adapter import get_adapter as get_social_adapter
 from allauth.socialaccount.models import SocialAccount
 from allauth.socialaccount.providers.oauth2.client import OAuth2Client, OAuth2Error
 from allauth.socialaccount.providers.oauth2.utils import generate_code_challenge
+from django.apps import apps
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from idp.accounts import allauth as seam
 from idp.federation import allauth as federation
@@ -28,6 +31,12 @@ from idp.federation import allauth as federation
 
 def parameters(function):
     return list(inspect.signature(function).parameters)
+
+
+def test_what_the_settings_name():
+    assert {"allauth", "allauth.account", "allauth.socialaccount"} <= {app.name for app in apps.get_app_configs()}
+    assert "allauth.mfa" not in settings.INSTALLED_APPS
+    assert inspect.signature(import_string("allauth.account.middleware.AccountMiddleware")).parameters.keys() == {"get_response"}
 
 
 def test_the_pipeline():

@@ -61,6 +61,15 @@ def test_the_fields_that_we_read(type_: Any, names: set[str]) -> None:
     assert names <= set(type_.__dataclass_fields__)
 
 
+def test_what_we_make_for_the_browser() -> None:
+    user = webauthn.PublicKeyCredentialUserEntity(id=b"u" * 32, name="ada@example.org", display_name="Ada")
+    assert dict(user) == {"id": utils.websafe_encode(b"u" * 32), "name": "ada@example.org", "displayName": "Ada"}
+    offered = webauthn.PublicKeyCredentialParameters(type=webauthn.PublicKeyCredentialType.PUBLIC_KEY, alg=-7)
+    assert dict(offered) == {"type": "public-key", "alg": -7}
+    known = webauthn.PublicKeyCredentialDescriptor(type=webauthn.PublicKeyCredentialType.PUBLIC_KEY, id=b"c", transports=None)
+    assert dict(known) == {"type": "public-key", "id": utils.websafe_encode(b"c")}
+
+
 def test_flags_have_questions() -> None:
     for name in ("is_user_verified", "is_backup_eligible", "is_backed_up"):
         assert callable(getattr(webauthn.AuthenticatorData, name))
