@@ -20,6 +20,8 @@ RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "
 # Bounds for a machine that does ten other things at the same time; nobody waits for them otherwise.
 STARTS_WITHIN = 180
 expect.set_options(timeout=20_000)
+# Wrong passwords before the browser has to compute: all tests of a process share a provider and a network, and would hinder one another.
+NEVER = 10_000
 PASSWORD = "seven green horses by the sea"
 
 
@@ -57,6 +59,10 @@ class Provider:
         page.fill("#id_password", PASSWORD)
         page.click("#login-submit")
 
+    def work_after(self, failures: int) -> None:
+        """After so many wrong passwords the browser has to compute."""
+        httpx.get(f"{self.url}/specimen/work-after/{failures}", trust_env=False)
+
     def mails(self, to: str) -> list[dict[str, Any]]:
         """What /dev/inbox.json holds for an address, newest first."""
         found: list[dict[str, Any]] = httpx.get(f"{self.url}/dev/inbox.json", params={"to": to}, trust_env=False).json()
@@ -82,7 +88,9 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         "IDP_HELP_URL": "https://example.org/help",
     }
     with provider_process.embedded(tmp_path_factory.mktemp("provider"), seconds=STARTS_WITHIN, settings=settings) as served:
-        yield Provider(served)
+        here = Provider(served)
+        here.work_after(NEVER)
+        yield here
 
 
 class Complaints(list[str]):

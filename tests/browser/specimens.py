@@ -20,10 +20,6 @@ from idp.console.phones import NumberForm, PhoneCodeForm
 from idp.signin import codes
 from idp.signin.forms import CodeForm, LoginForm, SecondFactorForm, SignUpForm
 
-# All tests of a process share this provider and one network: the wrong passwords of one would make the next one work or wait.
-NEVER = 10_000
-challenge.PER_NETWORK = NEVER
-
 CLIENT = SimpleNamespace(
     name="Meal Planner",
     initial="M",
@@ -173,7 +169,7 @@ def specimen(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def work_after(_request: HttpRequest, failures: int) -> HttpResponse:
-    """After so many wrong passwords the browser has to compute; NEVER puts it back."""
+    """After so many wrong passwords the browser has to compute."""
     challenge.PER_NETWORK = failures
     return HttpResponse(status=204)
 

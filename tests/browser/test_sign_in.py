@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import PASSWORD, faults, overflow
-
-NEVER = 10_000  # as in specimens.py
+from .conftest import NEVER, PASSWORD, faults, overflow
 
 WRONG = "Email or password is wrong. Check both, or reset your password."
 FORMS = {
@@ -183,9 +180,9 @@ def test_a_code_instead_of_the_password(visit, provider, javascript):
 
 @pytest.fixture
 def work_after_three(provider):
-    httpx.get(f"{provider.url}/specimen/work-after/3", trust_env=False)
+    provider.work_after(3)
     yield
-    httpx.get(f"{provider.url}/specimen/work-after/{NEVER}", trust_env=False)
+    provider.work_after(NEVER)
 
 
 @pytest.mark.usefixtures("work_after_three")
