@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F
 
 from idp.events import fanout, outbox
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 SLOTS = 8
 # A lease that has less than this left is renewed before the next call: one attempt may take up to the time-outs of its calls.
 LEASE_MARGIN = timedelta(seconds=12)
+# While calls are under way and slots are free, other lanes are looked for this often: nobody waits for somebody else's slow answer.
+LOOK_EVERY = 0.5
 KEPT_ATTEMPTS = 10
 LONGEST_REQUESTED_PAUSE = 3600.0
 
@@ -72,7 +74,7 @@ class _Run:
                         self.begin(lane)
                 if not self.busy:
                     return self.attempts
-                done, _ = wait(self.busy, return_when=FIRST_COMPLETED)
+                done, _ = wait(self.busy, timeout=LOOK_EVERY if len(self.busy) < SLOTS else None, return_when=FIRST_COMPLETED)
                 for future in done:
                     lane, row = self.busy.pop(future)
                     self.finish(lane, row, future.result())
@@ -116,7 +118,7 @@ class _Run:
             job = _prepare(row, receiver)
         except (Refused, NotNow) as outcome:
             return Sent(outcome, [])
-        except DatabaseError:
+        except (OperationalError, InterfaceError):  # the database is away
             raise
         except Exception as error:  # one broken event must not stop the others
             log.exception("delivery %s to %s could not be composed", row.pk, row.receiver)
@@ -137,7 +139,8 @@ class _Run:
         receiver: EventReceiver = fanout.receivers()[row.receiver]
         outcome = sent.outcome
         if sent.entries:
-            self.note_outage(row, receiver, failed=isinstance(outcome, NotNow) and outcome.unreachable)
+            refused = isinstance(outcome, Refused) and getattr(receiver, "refusals_are_failures", False)
+            self.note_outage(row, receiver, failed=isinstance(outcome, NotNow) and outcome.unreachable, refused=refused)
         if isinstance(outcome, NotNow):
             now = clock.now()
             if now - row.waiting_since < receiver.gives_up_after:
@@ -154,11 +157,11 @@ class _Run:
             _write(row, state=Delivery.State.DONE, done_at=clock.now(), last_error="", payload="")
         return True
 
-    def note_outage(self, row: Delivery, receiver: EventReceiver, *, failed: bool) -> None:
-        """Keep the count of failures without a success."""
+    def note_outage(self, row: Delivery, receiver: EventReceiver, *, failed: bool, refused: bool) -> None:
+        """Keep the count of failures without a success. Who refuses does answer: that is no reason to leave them alone."""
         failing = self.failing.setdefault((row.receiver, row.target), set())
-        if failed:
-            failing.add(row.lane)
+        if failed or refused:
+            failing.update([row.lane] if failed else [])
             outages.failed(row.receiver, row.target, pausing=len(failing) > outages.TOLERATED)
             self.known.look()
             if since := self.known.since(row.receiver, row.target):
@@ -221,7 +224,7 @@ def _first(lane: Held, *, blocks: bool) -> Delivery | None:
 
 
 def _prepare(row: Delivery, receiver: EventReceiver) -> Job | None:
-    """Count the attempt and fix what it says, before it is made. None = there is nothing to tell."""
+    """Count the attempt and fix what it says, before it is made. None = there is nothing to tell (any more)."""
     if row.payload:
         try:
             stored = json.loads(sealing.unseal(row.payload, purpose=outbox.purpose(row.pk)))
@@ -238,11 +241,17 @@ def _prepare(row: Delivery, receiver: EventReceiver) -> Job | None:
         text = json.dumps([call.stored() for call in calls], separators=(",", ":"))
         row.payload = sealing.seal(text.encode(), purpose=outbox.purpose(row.pk))
     row.attempts += 1
-    Delivery.objects.filter(pk=row.pk).update(attempts=F("attempts") + 1, payload=row.payload)
+    # The person may have been erased since the row was read: then nothing of them is told, or written down again (EV-10).
+    still_waits = Delivery.objects.filter(pk=row.pk, state=Delivery.State.WAITING)
+    if not still_waits.update(attempts=F("attempts") + 1, payload=row.payload):
+        return None
     # Where to may have changed since the first attempt; what is said has not.
     address = getattr(receiver, "address", None)
-    calls = [replace(call, url=address(call, row)) if address else call for call in calls]
-    return Job([(call, dict(receiver.headers(call, row))) for call in calls], receiver.accepts, row.attempts)
+    if address:
+        calls = [replace(call, url=to) for call in calls if (to := address(call, row))]
+    if not calls:
+        return None
+    return Job([(call, dict(receiver.headers(call, row))) for call in calls], receiver.accepts, row.attempts, not receiver.blocks)
 
 
 def _write(row: Delivery, **changes: object) -> None:

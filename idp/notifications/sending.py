@@ -21,11 +21,12 @@ PASSING = frozenset((408, 425, 429))
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Calls with their headers, in order; `accepts` says which answers are good."""
+    """Calls with their headers, in order; `accepts` says which answers are good, `independent` that one that is refused stops no other."""
 
     calls: Sequence[tuple[Call, Mapping[str, str]]]
     accepts: Callable[[Call, int], bool]
     number: int
+    independent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Sent:
 def send(job: Job) -> Sent:
     """Make the calls until one is not accepted. Raises nothing."""
     entries: list[dict[str, Any]] = []
+    refused: Refused | None = None
     for call, headers in job.calls:
         entry: dict[str, Any] = {
             "attempt": job.number,
@@ -55,9 +57,11 @@ def send(job: Job) -> Sent:
         outcome = _one(call, headers, job.accepts, entry)
         entry["milliseconds"] = round((time.monotonic() - began) * 1000)
         entry["outcome"] = "taken" if outcome is None else outcome.reason
-        if outcome is not None:
+        if isinstance(outcome, Refused) and job.independent:
+            refused = outcome
+        elif outcome is not None:
             return Sent(outcome, entries)
-    return Sent(None, entries)
+    return Sent(refused, entries)
 
 
 def _one(call: Call, headers: Mapping[str, str], accepts: Callable[[Call, int], bool], entry: dict[str, Any]) -> Refused | NotNow | None:

@@ -62,7 +62,9 @@ class Call:
 
 
 class EventReceiver(Protocol):
-    """Who gets events. One that has a method `address(call, delivery) -> str` says anew at each attempt where a kept call goes to."""
+    """Who gets events. One that has a method `address(call, delivery) -> str` says anew at each attempt where a kept call goes to;
+    empty = nowhere, it is not needed any more. With `refusals_are_failures` a target that refuses everything for long has failed for long.
+    """
 
     # Whether a dead message holds up the later ones of its lane until somebody looks at it.
     blocks: bool

@@ -20,6 +20,7 @@ class Webhooks:
 
     blocks = False
     gives_up_after = timedelta(days=3)
+    refusals_are_failures = True  # of an address that is wrong, or a signature that is not accepted, nobody would ever hear
 
     def targets(self, event: Event) -> Sequence[str]:
         return webhooks.wanting(event.name)

@@ -254,6 +254,78 @@ def test_an_erased_person_takes_what_waits_along(agent: Agent) -> None:
     assert "ada@example.org" not in str(list(Delivery.objects.values()))
 
 
+def test_what_was_read_before_an_erasure_is_neither_told_nor_kept_after_it(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hostile case EV-10: the person is erased between the moment a worker reads a message and the moment it makes the call."""
+    from idp.notifications.receivers.agent import RECEIVER
+
+    user = make(allergies=["nuts"])
+    compose = RECEIVER.compose
+    late = iter([lambda: emit(AccountErased(), person=user.pk)])
+
+    def slow_compose(*arguments: Any) -> Any:
+        composed = compose(*arguments)
+        for erase in late:
+            erase()
+            break
+        return composed
+
+    monkeypatch.setattr(RECEIVER, "compose", slow_compose)
+    delivery.deliver_due()
+    assert calls(agent, "method") == [("DELETE",)]
+    assert not Delivery.objects.exclude(payload="").exists()
+    assert not Lane.objects.exists()
+
+
+def test_nobody_waits_for_the_slow_answer_about_somebody_else(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RC-03: while one call is under way and nothing else was due, a person who comes later is told at once."""
+    from idp.notifications import lanes
+
+    monkeypatch.setattr(lanes, "LOOK_EVERY", 0.01)
+    slow, fast = threading.Event(), make("slow@example.org")
+    send = sending.send
+
+    def hold(job: sending.Job) -> sending.Sent:
+        if str(fast.pk) in job.calls[0][0].url:
+            slow.wait(20)
+        return send(job)
+
+    monkeypatch.setattr(lanes, "send", hold)
+    claim, rounds = lanes.claim, iter(range(1000))
+
+    def claim_and_sign_up(*arguments: Any, **named: Any) -> Any:
+        if next(rounds) == 1:
+            make("bob@example.org")
+        if Delivery.objects.filter(state=State.DONE).exists():
+            slow.set()
+        return claim(*arguments, **named)
+
+    monkeypatch.setattr(lanes, "claim", claim_and_sign_up)
+    delivery.deliver_due()
+    assert len(calls(agent)) == 2
+    assert calls(agent, "sub")[1] == (str(fast.pk),), "the one whose call was slow is the last"
+
+
+def test_one_broken_row_does_not_stop_the_others(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver that meets a constraint (its target was removed at the same moment) fails alone."""
+    from django.db import IntegrityError
+
+    from idp.notifications.receivers.agent import RECEIVER
+
+    ada = make()
+    make("bob@example.org")
+    compose = RECEIVER.compose
+
+    def broken(record: EventRecord, row: Delivery) -> Any:
+        if record.person == ada.pk:
+            raise IntegrityError("gone")
+        return compose(record, row)
+
+    monkeypatch.setattr(RECEIVER, "compose", broken)
+    delivery.deliver_due()
+    assert [call[0] for call in calls(agent, "method")] == ["POST"]
+    assert Delivery.objects.get(person=ada.pk, receiver="agent").last_error == "error: IntegrityError"
+
+
 def test_an_agent_that_is_down_is_left_alone_and_found_again(agent: Agent) -> None:
     people_made = [make(f"p{number}@example.org") for number in range(12)]
     agent.switches["down"] = True

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail
 from django.core.management import CommandError, call_command
 
@@ -165,6 +166,31 @@ def test_one_that_fails_for_days_is_switched_off_and_somebody_is_told(endpoint: 
     again()
     delivery.deliver_due()
     assert str(missed.pk) in [headers["webhook-id"] for headers, _ in endpoint.got[2:]]
+
+
+def test_one_that_refuses_everything_for_days_is_switched_off_too(endpoint: Endpoint) -> None:
+    """Its messages are dead at once and none waits: without this nobody would ever be told."""
+    row, _ = webhooks.add(name="Mine", url=endpoint.url, events=["account.enabled"], contact="ops@example.org")
+    endpoint.status = 404
+    start = clock.now()
+    for days in (0, 2, 4):
+        with time_machine.travel(start + timedelta(days=days)):
+            emit(AccountEnabled(), person=ADA)
+            delivery.deliver_due()
+    assert Webhook.objects.get().enabled
+    endpoint.status = 204
+    with time_machine.travel(start + timedelta(days=4, hours=1)):
+        emit(AccountEnabled(), person=ADA)
+        delivery.deliver_due()
+    assert not Outage.objects.exists(), "a success begins a new count"
+    endpoint.status = 404
+    for days in (5, 11):
+        with time_machine.travel(start + timedelta(days=days)):
+            emit(AccountEnabled(), person=ADA)
+            delivery.deliver_due()
+    row.refresh_from_db()
+    assert (row.enabled, row.disabled_because) == (False, "It failed for 6 days in a row.")
+    assert Delivery.objects.filter(receiver="mail").count() == 1
 
 
 def test_replay_sends_the_same_ids_and_bytes_in_order(endpoint: Endpoint) -> None:
