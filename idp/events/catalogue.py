@@ -70,7 +70,9 @@ class Priority:
     BULK = 2
 
 
-_URGENT = frozenset(("account.disabled", "account.erased", "account.locked", "account.recovered", "account.signed_out_everywhere"))
+_URGENT = frozenset(
+    f"account.{action}" for action in ("all_signed_out", "disabled", "erased", "locked", "recovered", "signed_out_everywhere")
+)
 
 
 def priority_of(name: str) -> int:

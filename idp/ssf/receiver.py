@@ -38,15 +38,17 @@ class Streams:
         """One call per signal; for a stream that is polled the tokens are put where they are fetched, and nothing is left to do."""
         stream = Stream.objects.filter(pk=delivery.target).exclude(status=Stream.Status.DISABLED).first()
         client = cache.get(stream.client_id) if stream else None
-        if stream is None or client is None or record.person is None:
+        if stream is None or client is None:
             return ()
-        if stream.removed.filter(person=record.person).exists():
+        if record.person is not None and stream.removed.filter(person=record.person).exists():
             return ()
         if stream.status == Stream.Status.PAUSED and stream.method == Stream.Method.PUSH:
             raise NotNow("the stream is paused")
         calls = []
         for number, signal in enumerate(signals_of(record)):
             if signal.type not in stream.events_delivered:
+                continue
+            if record.person is None and not signal.everybody:  # erased meanwhile: the log no longer says of whom it told
                 continue
             # From the event: a repetition after a crash is recognised as the same (RFC 8417 2.2).
             jti = f"{record.pk.hex}{number}"
@@ -55,6 +57,8 @@ class Streams:
                 if change is None:  # the former one is not known, or there was none
                     continue
                 token = tokens.about_identifier(stream, change, jti=jti, txn=str(record.pk))
+            elif record.person is None:
+                token = tokens.about_everybody(stream, signal, jti=jti, txn=str(record.pk))
             else:
                 token = tokens.about_person(stream, client, signal, jti=jti, txn=str(record.pk), person=record.person)
             if stream.method == Stream.Method.PUSH:
@@ -62,6 +66,18 @@ class Streams:
             else:
                 streams.keep(stream, jti=jti, token=token)
         return calls
+
+    def address(self, call: Call, delivery: Delivery) -> str:
+        """Where the stream is now. Its receiver may have moved it, paused it or given it up since the token was made (SSF 1.0 8.1.1, 8.1.2)."""
+        stream = Stream.objects.filter(pk=delivery.target).exclude(status=Stream.Status.DISABLED).first()
+        if stream is None:
+            return ""
+        if stream.method == Stream.Method.POLL:
+            streams.keep(stream, jti=call.key, token=call.body)
+            return ""
+        if stream.status == Stream.Status.PAUSED:
+            raise NotNow("the stream is paused")
+        return stream.endpoint_url
 
     def headers(self, call: Call, delivery: Delivery) -> Mapping[str, str]:
         stream = Stream.objects.filter(pk=delivery.target).first()

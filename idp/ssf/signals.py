@@ -34,11 +34,14 @@ _CREDENTIALS = {"passkey": "fido2-roaming", "webauthn": "fido2-roaming", "sms": 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One event of a token: its type, its members; `sid` = it is about this session only, not all of the person's."""
+    """One event of a token: its type, its members; `sid` = it is about this session only, not all of the person's; `everybody` = about
+    all people of the provider at once.
+    """
 
     type: str
     members: Mapping[str, Any] = field(default_factory=dict)
     sid: str = ""
+    everybody: bool = False
 
 
 Translation = Callable[["EventRecord"], Sequence[Signal]]
@@ -97,6 +100,10 @@ TRANSLATIONS: dict[str, tuple[frozenset[str], Translation]] = {
     "account.password_changed": (frozenset({CREDENTIAL_CHANGE, SESSION_REVOKED}), _password_changed),
     "account.recovered": (frozenset({RECOVERY_ACTIVATED, CREDENTIAL_CHANGE, SESSION_REVOKED}), _recovered),
     "account.signed_out_everywhere": (frozenset({SESSION_REVOKED}), lambda record: (_revoked(record),)),
+    "account.all_signed_out": (
+        frozenset({SESSION_REVOKED}),
+        lambda record: (Signal(SESSION_REVOKED, _common(record), everybody=True),),
+    ),
     "session.ended": (frozenset({SESSION_REVOKED}), _session_ended),
     "account.disabled": (frozenset({ACCOUNT_DISABLED, SESSION_REVOKED}), _disabled),
     "account.enabled": (frozenset({ACCOUNT_ENABLED}), lambda record: (Signal(ACCOUNT_ENABLED),)),

@@ -34,8 +34,8 @@ PUSH = "ssf_push"
 MOST_STREAMS = 5
 MOST_TEXT = 300
 MIN_VERIFICATION_SECONDS = 5
-# What the receiver decides (8.1.1); everything else in a request must be what it is.
-RECEIVERS_OWN = ("events_requested", "delivery", "description")
+# What a change of the configuration writes: never the status, which may be changing at the same moment.
+_CONFIGURATION = ("method", "endpoint_url", "authorization_sealed", "events_requested", "events_delivered", "description", "updated_at")
 
 
 class Invalid(ValueError):
@@ -109,7 +109,7 @@ def change(stream: Stream, document: Mapping[str, Any], *, replace: bool) -> Non
     _assign(stream, {**start, **document})
     stream.updated_at = clock.now()
     with transaction.atomic():
-        stream.save()
+        stream.save(update_fields=_CONFIGURATION)
         changes = diff(before, _shown(stream))
         emit(catalogue.SsfStreamUpdated(client_id=stream.client_id, stream=stream.pk, members=tuple(changes)), changes=changes)
         generations.bump(GENERATION)

@@ -46,6 +46,15 @@ def about_person(stream: Stream, client: ClientPolicy, signal: Signal, *, jti: s
     return token(stream, jti=jti, txn=txn, sub_id=sub_id, kind=signal.type, members=signal.members)
 
 
+def about_everybody(stream: Stream, signal: Signal, *, jti: str, txn: str) -> str:
+    """The token of a signal about all people at once: the provider itself is the tenant whose subjects they are.
+
+    CAEP 1.0 3.1: the event applies to every session that the members of a complex subject (SSF 1.0 3.2) have in common.
+    """
+    sub_id = {"format": "complex", "tenant": {"format": "uri", "uri": settings.IDP.issuer}}
+    return token(stream, jti=jti, txn=txn, sub_id=sub_id, kind=signal.type, members=signal.members)
+
+
 def about_identifier(stream: Stream, change: AddressChange, *, jti: str, txn: str) -> str:
     """RISC 1.0 2.6 (identifier-changed): the subject is the former address itself."""
     name = "email" if change.kind == AddressChange.Kind.EMAIL else "phone_number"

@@ -50,7 +50,7 @@ def metadata(request: HttpRequest) -> HttpResponse:
         "add_subject_endpoint": f"{issuer}/ssf/subjects/add",
         "remove_subject_endpoint": f"{issuer}/ssf/subjects/remove",
         "verification_endpoint": f"{issuer}/ssf/verify",
-        "critical_subject_members": ["user"],
+        "critical_subject_members": ["user", "tenant"],
         "authorization_schemes": [{"spec_urn": "urn:ietf:rfc:6749"}],
         "default_subjects": "ALL",
     }

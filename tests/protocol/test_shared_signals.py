@@ -17,7 +17,7 @@ from django.test import Client as Browser
 from idp.accounts import people
 from idp.accounts.models import User
 from idp.events import catalogue, emit
-from idp.events.models import Delivery, EventRecord
+from idp.events.models import Delivery, EventRecord, Lane, Outage
 from idp.kernel import jose
 from idp.kernel.clock import now
 from idp.notifications import delivery as deliveries
@@ -305,6 +305,14 @@ def test_a_paused_stream_keeps_and_a_disabled_one_forgets(siem, person):
     assert not Delivery.objects.filter(name="account.enabled", receiver="ssf").exists()
 
 
+def test_a_change_of_the_configuration_leaves_a_status_alone_that_was_set_meanwhile(siem):
+    siem.stream()
+    read_before, row = Stream.objects.get(), Stream.objects.get()
+    streams.set_status(row, "paused", ours=True)
+    streams.change(read_before, {"description": "new"}, replace=False)
+    assert (Stream.objects.get().status, Stream.objects.get().description) == ("paused", "new")
+
+
 # Verification, tokens, polling
 
 
@@ -407,6 +415,27 @@ def test_an_event_of_ours_becomes_one_token_per_signal(siem, person, event, expe
     assert {kind for claims in found.values() for kind in claims["events"]} == set(expected)
 
 
+@clause("CAEP 1.0 3.1", "SSF 1.0 3.2")
+def test_everybody_signed_out_is_one_token_about_the_whole_provider(siem, person):
+    stream = siem.stream()
+    people.sign_out_everybody()
+    told("account.all_signed_out")
+    ((_jti, claims),) = siem.poll(stream).items()
+    assert claims["sub_id"] == {"format": "complex", "tenant": {"format": "uri", "uri": ISSUER}}
+    ((kind, members),) = claims["events"].items()
+    assert (kind, members["initiating_entity"]) == (signals.SESSION_REVOKED, "admin")
+    assert "tenant" in siem.call("GET", "/.well-known/ssf-configuration").json()["critical_subject_members"]
+
+
+def test_an_event_whose_person_is_no_longer_named_is_not_told_of_everybody(siem, person):
+    """EV-10: somebody was signed out everywhere and then erased; the log has forgotten whom the first event was about."""
+    stream = siem.stream(signals.SESSION_REVOKED)
+    people.sign_out_everywhere(person)
+    EventRecord.objects.filter(name="account.signed_out_everywhere").update(person=None)
+    told("account.signed_out_everywhere")
+    assert siem.poll(stream) == {}
+
+
 @clause("RISC 1.0 2.6")
 @pytest.mark.parametrize(
     ("kind", "former", "address", "name"),
@@ -496,6 +525,7 @@ class Sink:
     url: str
     status: int = 202
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -503,6 +533,7 @@ def sink(settings) -> Iterator[Sink]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            there.paths.append(self.path)
             there.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
             self.send_response(there.status)
             self.send_header("Content-Length", "0")
@@ -581,6 +612,18 @@ def test_tokens_about_one_person_arrive_in_order_and_a_refused_one_holds_up_noth
     assert Delivery.objects.filter(target=stream["stream_id"], state="dead").count() == 1
 
 
+@clause("RFC 8935 2.4")
+def test_a_refused_token_does_not_keep_the_other_one_of_the_same_event(siem, sink, person):
+    siem.stream(signals.ACCOUNT_DISABLED, signals.SESSION_REVOKED, delivery={"method": PUSH, "endpoint_url": sink.url})
+    sink.status = 400
+    people.disable(person)
+    deliveries.deliver_due()
+    kinds = [next(iter(opened(body.decode())["events"])) for _headers, body in sink.got]
+    assert kinds == [signals.ACCOUNT_DISABLED, signals.SESSION_REVOKED]
+    row = Delivery.objects.get(receiver="ssf")
+    assert (row.state, [entry["outcome"] for entry in row.log]) == ("dead", ["answered 400"] * 2)
+
+
 def test_a_paused_push_stream_leaves_when_it_is_enabled_again(siem, sink, person):
     stream_id = siem.stream(signals.ACCOUNT_DISABLED, delivery={"method": PUSH, "endpoint_url": sink.url})["stream_id"]
     siem.call("POST", "/ssf/status", {"stream_id": stream_id, "status": "paused"})
@@ -590,6 +633,65 @@ def test_a_paused_push_stream_leaves_when_it_is_enabled_again(siem, sink, person
     siem.call("POST", "/ssf/status", {"stream_id": stream_id, "status": "enabled"})
     deliveries.deliver_due()
     assert len(sink.got) == 1
+
+
+def after_a_failed_push(siem: Receiver, sink: Sink, person: User) -> dict[str, Any]:
+    """A stream one of whose tokens was made, sealed and not taken; from now on its endpoint answers again."""
+    stream = siem.stream(
+        signals.ACCOUNT_DISABLED, delivery={"method": PUSH, "endpoint_url": sink.url, "authorization_header": "Bearer old"}
+    )
+    sink.status = 503
+    people.disable(person)
+    deliveries.deliver_due()
+    assert Delivery.objects.get(receiver="ssf").attempts == len(sink.got) == 1
+    sink.status = 202
+    return stream
+
+
+def pauses_are_over() -> None:
+    Lane.objects.update(due_at=now())
+    Outage.objects.all().delete()
+
+
+@clause("SSF 1.0 8.1.2")
+@pytest.mark.parametrize(("status", "state"), [("paused", "waiting"), ("disabled", "done")])
+def test_nothing_is_repeated_to_a_stream_that_was_paused_or_disabled_meanwhile(siem, sink, person, status, state):
+    stream = after_a_failed_push(siem, sink, person)
+    siem.call("POST", "/ssf/status", {"stream_id": stream["stream_id"], "status": status})
+    pauses_are_over()
+    deliveries.deliver_due()
+    assert (len(sink.got), Delivery.objects.get(receiver="ssf").state) == (1, state)
+    siem.call("POST", "/ssf/status", {"stream_id": stream["stream_id"], "status": "enabled"})
+    pauses_are_over()
+    deliveries.deliver_due()
+    assert len(sink.got) == (2 if status == "paused" else 1)
+    assert {body for _headers, body in sink.got} == {sink.got[0][1]}
+
+
+@clause("SSF 1.0 8.1.1.3")
+def test_a_repetition_goes_to_the_endpoint_that_the_stream_has_now(siem, sink, person):
+    """A header that was meant for the new endpoint never reaches the former one."""
+    stream = after_a_failed_push(siem, sink, person)
+    moved = {"method": PUSH, "endpoint_url": f"{sink.url}/new", "authorization_header": "Bearer new"}
+    answer = siem.call("PATCH", "/ssf/streams", {"stream_id": stream["stream_id"], "delivery": moved})
+    assert answer.status_code == 200
+    pauses_are_over()
+    deliveries.deliver_due()
+    assert [(path, headers["authorization"]) for path, (headers, _body) in zip(sink.paths, sink.got, strict=True)] == [
+        ("/events", "Bearer old"),
+        ("/events/new", "Bearer new"),
+    ]
+
+
+@clause("SSF 1.0 8.1.1.3", "RFC 8936 2")
+def test_what_waits_for_a_push_can_be_polled_when_the_stream_is_polled_from_now_on(siem, sink, person):
+    stream = after_a_failed_push(siem, sink, person)
+    answer = siem.call("PATCH", "/ssf/streams", {"stream_id": stream["stream_id"], "delivery": {"method": POLL}})
+    pauses_are_over()
+    deliveries.deliver_due()
+    assert Delivery.objects.get(receiver="ssf").state == "done"
+    assert len(sink.got) == 1
+    assert [list(claims["events"]) for claims in siem.poll(answer.json()).values()] == [[signals.ACCOUNT_DISABLED]]
 
 
 def test_a_receiver_that_does_not_answer_for_days_is_paused(siem, sink):
