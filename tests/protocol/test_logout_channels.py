@@ -86,6 +86,31 @@ def test_sessions_that_end_without_a_browser_are_told_too(world, shop, ada, brow
     assert (len(tokens), len(sids)) == (2, 2)
 
 
+@pytest.mark.django_db(transaction=True)
+@clause("Back-Channel Logout 2.7", "hostile case KT-11")
+def test_when_everybody_is_signed_out_every_app_is_told(world, shop, ada, browser):
+    """One delivery per person: a worker that dies in between goes on with who is left, and repeats nobody."""
+    from idp.events.models import Delivery, EventRecord
+    from idp.oidc.logout.sessions_over import RECEIVER
+    from tests.support.factories import make_person
+
+    make_person(email="grace@example.org")
+    shop.code(browser)
+    shop.code(world.browser(), email="grace@example.org")
+    people.sign_out_everybody()
+    shop.code(world.browser())  # signs in again
+    record = EventRecord.objects.get(name="account.all_signed_out")
+    RECEIVER.compose(record, Delivery.objects.get(event=record.pk, receiver="sessions_over"))  # died before it could say that it was done
+    with mock.patch.object(outbound, "fetch") as sent:
+        sent.return_value.status = 200
+        delivery.deliver_due()
+        delivery.deliver_due()
+    tokens = [parse_qs(call.kwargs["content"].decode())["logout_token"][0] for call in sent.call_args_list]
+    subs = {shop.verified(token, typ="logout+jwt", audience=shop.client_id)["sub"] for token in tokens}
+    assert (len(tokens), len(subs)) == (2, 2)
+    assert set(Delivery.objects.filter(event=record.pk).values_list("state", flat=True)) == {"done"}
+
+
 @clause("hostile case PJ-09", "hostile case TK-02")
 def test_a_logout_token_is_good_for_nothing_else(world, shop, ada, browser):
     client = cache.get(shop.client_id)

@@ -13,13 +13,26 @@ from django.db import transaction
 
 from idp import sessions
 from idp.accounts.models import User
-from idp.events.catalogue import AccountDisabled, AccountPasswordChanged, AccountRecovered, AccountSignedOutEverywhere, Event
+from idp.events import fanout
+from idp.events.catalogue import (
+    AccountAllSignedOut,
+    AccountDisabled,
+    AccountPasswordChanged,
+    AccountRecovered,
+    AccountSignedOutEverywhere,
+    Event,
+    Priority,
+)
 from idp.events.models import Delivery, EventRecord
+from idp.kernel import clock
 from idp.notifications.receivers import Call
 from idp.oidc.client_sessions import participants
 from idp.oidc.models import ClientSession
 
 from . import back_channel
+
+NAME = "sessions_over"
+BATCH = 500
 
 
 class SessionsOver:
@@ -29,12 +42,17 @@ class SessionsOver:
     gives_up_after = timedelta(days=1)
 
     def targets(self, event: Event) -> Sequence[str]:
-        ending = isinstance(event, AccountDisabled | AccountPasswordChanged | AccountRecovered | AccountSignedOutEverywhere)
-        return ("",) if ending else ()
+        ending = AccountAllSignedOut | AccountDisabled | AccountPasswordChanged | AccountRecovered | AccountSignedOutEverywhere
+        return ("",) if isinstance(event, ending) else ()
 
     def compose(self, record: EventRecord, delivery: Delivery) -> Sequence[Call]:
-        if record.person is not None:
-            end_of(record.person)
+        if record.name != AccountAllSignedOut.name:
+            if record.person is not None:
+                end_of(record.person)
+        elif delivery.target:
+            end_of(UUID(delivery.target))
+        else:
+            _each_by_themselves(record)
         return ()
 
     def headers(self, call: Call, delivery: Delivery) -> Mapping[str, str]:
@@ -45,6 +63,17 @@ class SessionsOver:
 
     def failed_for_long(self, delivery: Delivery, *, since: timedelta) -> None:
         """It has no other side that could fail."""
+
+
+def _each_by_themselves(record: EventRecord) -> None:
+    """Everybody was signed out: a delivery of its own for each person whose apps want to hear of it. Safe to repeat."""
+    done = set(Delivery.objects.filter(event=record.pk, receiver=NAME).values_list("target", flat=True))
+    people = [str(user) for user in ClientSession.objects.order_by("user").values_list("user", flat=True).distinct()]
+    left = [(NAME, person) for person in people if person not in done]
+    for start in range(0, len(left), BATCH):
+        with transaction.atomic():
+            to = left[start : start + BATCH]
+            fanout.deliver([(record.pk, record.name, None, None)], to=to, moment=clock.now(), priority=Priority.URGENT)
 
 
 def end_of(user_id: UUID) -> int:
