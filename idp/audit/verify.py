@@ -10,7 +10,7 @@ from uuid import UUID
 
 from idp.audit import heads, lines, retention
 from idp.audit.models import FIRST_ID, Head, Link, Sealer, Stream
-from idp.audit.sealer import waiting
+from idp.audit.sealer import LAG, waiting
 from idp.audit.verifier import Chains, head_digest, open_head
 from idp.events.models import EventRecord
 from idp.events.partitions import first_id
@@ -93,7 +93,8 @@ def _heads(chains: Chains, report: Report, kept: Iterable[str]) -> None:
 
 def _expect(chains: Chains, report: Report, claims: dict[str, Any]) -> None:
     report.proved += 1
-    signed = first_id(datetime.fromtimestamp(claims["iat"], UTC))
+    # A row is sealed some time after it was made: what this head did not know yet may be older than the head itself.
+    signed = first_id(datetime.fromtimestamp(claims["iat"], UTC) - LAG)
     for name, place in claims["streams"].items():
         chains.expect(name, place["seq"], place["hash"], number=claims["number"])
         # What was sealed after a head that has not expired itself cannot have expired.

@@ -15,9 +15,11 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from idp.audit import erasure, export, heads, retention, sealer
-from idp.audit.models import Head, Link, Opening, Stream
+from idp.audit.models import FIRST_ID, NOTHING_YET, Head, Link, Opening, Sealer, Stream
 from idp.audit.verify import verify
-from idp.events import catalogue, emit
+from idp.events import catalogue, emit, partitions
+from idp.events.catalogue import KEPT
+from idp.events.catalogue import Stream as Kind
 from idp.events.models import EventRecord
 from idp.events.partitions import first_id
 from idp.kernel import context
@@ -314,6 +316,58 @@ def test_what_expired_leaves_and_the_chain_goes_on_from_there(sealed, tmp_path):
         happen(1)
         sealer.seal_due()
         assert verify().problems == []
+
+
+def test_a_row_that_was_made_before_a_head_and_sealed_after_it_may_leave_before_the_head_is_as_old(sealed):
+    """Its age counts from when it was made: it is no cut before its time."""
+    start = now()
+    with time_machine.travel(start, tick=False) as clock:
+        happen(1)  # made now ...
+        clock.move_to(start + timedelta(seconds=5))
+        heads.sign()  # ... a head that does not know it yet ...
+        sealer.seal_due()  # ... and sealed only then
+        clock.move_to(start + KEPT[Kind.SECURITY] + timedelta(seconds=2))
+        late = links()[-1]
+        EventRecord.objects.filter(pk__in=[link.event for link in links()]).delete()
+        while retention.cut_expired():
+            pass
+        assert late.event not in {link.event for link in links()}
+        assert verify().problems == []
+
+
+@pytest.mark.postgresql
+def test_a_month_that_was_dropped_is_where_the_chain_begins(sealed, tmp_path):
+    """The whole way: two months, one dropped by the schedule, the chain cut behind it; what is missing from the other is found."""
+    partitions.make_ahead()
+    first = now()
+    following = partitions._month(partitions._month(first) + timedelta(days=32)) + timedelta(days=3)
+    with time_machine.travel(following, tick=False) as clock:
+        partitions.make_ahead()
+        happen(3)
+        late = EventRecord.objects.filter(name="sign_in.failed").latest("id")
+        EventRecord.objects.filter(pk=late.pk).delete()
+        sealer.seal_due()
+        # Made before the month ended, committed and sealed only now: in the chain it stands behind younger ones.
+        late.pk = UUID(int=first_id(first).int + 1)
+        late.save(force_insert=True)
+        Sealer.objects.update(settled_to=FIRST_ID)
+        sealer.seal_due()
+        assert verify().problems == []
+        clock.move_to(partitions._month(following) + KEPT[Kind.SECURITY] + timedelta(hours=1))
+        partitions.keep_in_order()
+        assert f"events_eventrecord_security_{first:%Y%m}" not in partitions._partitions()
+        assert EventRecord.objects.filter(name="sign_in.failed").count() == 2
+        assert verify().problems == []
+        code, said = exported(tmp_path)
+        assert (code, "1 records at the beginning kept long enough" in said) == (0, True), said
+        security = Stream.objects.get(name="security")
+        assert security.cut_seq == 6
+        assert bytes(security.cut_hash) != NOTHING_YET
+        assert verify().problems == []
+        gone = links()[1]
+        EventRecord.objects.filter(pk=gone.event).delete()
+        assert verify().problems == [f"security {gone.seq} (event {gone.event}): the log row was removed"]
+        assert exported(tmp_path)[0] == 1
 
 
 @clause("hostile case OP-12")
