@@ -113,6 +113,7 @@ class Mailbox:
     """What the SMTP sink took: Message-ID and recipient, and when."""
 
     took: list[tuple[str, str, float]] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
     answer: str = ""
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
@@ -121,13 +122,16 @@ class Mailbox:
             return self.answer
         message = email.message_from_bytes(envelope.content)
         self.took.append((str(message["Message-ID"]), str(message["To"]), time.time()))
+        self.bodies.append(b"".join(part.get_payload(decode=True) or b"" for part in message.walk() if not part.is_multipart()).decode())
         return "250 OK"
 
 
 class Site:
     """The parts by name, and their addresses."""
 
-    def __init__(self, stack: ExitStack, *, masters: int = 2, workers: int = 2, failpoints: str = "", level: str = "WARNING") -> None:
+    def __init__(
+        self, stack: ExitStack, *, masters: int = 2, workers: int = 2, failpoints: str = "", level: str = "WARNING", **environ: str
+    ) -> None:
         self.stack = stack
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         database = stack.enter_context(servers.postgresql(durable=True))
@@ -163,6 +167,7 @@ class Site:
             IDP_LOG_LEVEL=level,
             IDP_TRUSTED_PROXIES="127.0.0.1",
             FAILPOINTS=failpoints,
+            **environ,
         )
         servers.manage(self.environ, "migrate", "--verbosity=0", seconds=180)
         servers.manage(self.environ, "keys", "rotate", seconds=60)
@@ -287,10 +292,13 @@ class Site:
         """Deliveries of events that wait."""
         return int(self.sql("SELECT count(*) FROM events_delivery WHERE state = 'waiting' AND receiver = 'agent'")[0][0])
 
-    def drained(self, *, seconds: float) -> float:
-        """Wait until no event waits; returns how long it took."""
+    def drained(self, *, seconds: float, hurry: bool = False) -> float:
+        """Wait until no event waits; returns how long it took. With `hurry` the pauses before further attempts are cut short."""
         began = time.monotonic()
         while self.left():
+            if hurry:
+                self.sql("UPDATE events_outage SET until = now()")
+                self.sql("UPDATE events_lane SET due_at = now() WHERE owner = '' AND due_at > now()")
             assert time.monotonic() - began < seconds, f"{self.left()} deliveries still wait after {seconds} s"
             time.sleep(0.2)
         return time.monotonic() - began

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import psycopg
@@ -45,6 +46,10 @@ for line in sys.stdin:
 ROWS = "SELECT id, state, attempts, payload, last_error FROM events_delivery ORDER BY id"
 # The pause before the next attempt is over, as far as the database knows.
 HURRY = "UPDATE events_delivery SET due_at = now() WHERE state = 'waiting' AND lease_until IS NULL"
+# So are the leases of workers, none of which lives any more.
+LEASES_ARE_OVER = "UPDATE events_delivery SET due_at = now() WHERE state = 'waiting'"
+# A publication that the caller waits for takes a quarter of a second at least when Redis does not answer.
+AT_ONCE = 0.2
 
 
 @dataclass
@@ -149,7 +154,7 @@ def house(standing: House) -> Iterator[House]:
     standing.leave()
 
 
-def wait(until: Callable[[], bool], *, seconds: float = 20) -> None:
+def wait(until: Callable[[], bool], *, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < deadline, "did not happen in time"
@@ -160,12 +165,13 @@ def test_a_worker_killed_in_the_middle_of_a_mail_loses_nothing(house: House) -> 
     house.sink.seconds = 30
     worker = house.worker()
     house.enqueue("one")
-    assert house.sink.entered.wait(10), worker.log
+    assert house.sink.entered.wait(60), worker.log
     worker.kill()
     [[row, state, attempts, payload, _]] = house.rows()
     assert (state, attempts) == ("waiting", 1)
     assert payload
     house.sink.seconds = 0
+    house.sql(LEASES_ARE_OVER)
     house.beat()
     second = house.worker()
     wait(lambda: bool(house.sink.took))
@@ -188,8 +194,9 @@ def test_random_kills_lose_and_invent_nothing(house: House) -> None:
         worker = house.worker()
         time.sleep(dice.uniform(0.0, 0.5))
         worker.kill()
+    house.sql(LEASES_ARE_OVER)
     house.worker()
-    wait(lambda: {subject for _, subject in house.sink.took} >= set(subjects), seconds=40)
+    wait(lambda: {subject for _, subject in house.sink.took} >= set(subjects))
     wait(lambda: all(row[1] == "done" for row in house.rows()))
     # At least once; a mail that came twice is recognisable by its id.
     identifiers: dict[str, set[str]] = {}
@@ -203,12 +210,12 @@ def test_random_kills_lose_and_invent_nothing(house: House) -> None:
 def test_redis_hanging_neither_fails_nor_delays_the_change(house: House) -> None:
     house.broker.process.send_signal(signal.SIGSTOP)
     try:
-        assert max(house.enqueue("stopped", "stopped too")) < 0.5
+        assert median(house.enqueue(*"abcdefghij")) < AT_ONCE
     finally:
         house.broker.process.send_signal(signal.SIGCONT)
     worker = house.worker()
     house.beat()
-    wait(lambda: len(house.sink.took) == 2)
+    wait(lambda: len(house.sink.took) == 10)
     assert CANARY not in worker.log
 
 
@@ -254,7 +261,7 @@ def test_a_worker_asked_to_stop_finishes_its_mail(house: House) -> None:
     house.sink.seconds = 2
     worker = house.worker()
     house.enqueue("last")
-    assert house.sink.entered.wait(10)
+    assert house.sink.entered.wait(60)
     assert worker.stop() == 0
     assert [row[1] for row in house.rows()] == ["done"]
     assert len(house.sink.took) == 1
@@ -263,5 +270,5 @@ def test_a_worker_asked_to_stop_finishes_its_mail(house: House) -> None:
 def test_redis_gone_neither_fails_nor_delays_the_change(standing: House) -> None:
     """The last one: afterwards the house has no broker any more."""
     standing.broker.kill()
-    assert max(standing.enqueue("gone", "gone too")) < 0.5
-    assert [row[1] for row in standing.rows()] == ["waiting", "waiting"]
+    assert median(standing.enqueue(*"abcdefghij")) < AT_ONCE
+    assert [row[1] for row in standing.rows()] == ["waiting"] * 10
