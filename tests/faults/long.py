@@ -400,7 +400,7 @@ def _ask_for_mail(here: Site, count: int) -> int:
 
 def single_use(options: argparse.Namespace) -> dict[str, Any]:
     """RC-05 over HTTP: many hands at the same moment with one thing that counts once, against four processes."""
-    with site(masters=2, workers=1) as here:
+    with site(masters=2, workers=1, failpoints="before_answer:0.25") as here:
         return once.rounds(here, options.rounds, lambda text: print(text, file=sys.stderr, flush=True))
 
 

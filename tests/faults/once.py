@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -157,6 +157,41 @@ class Hands:
         tabs = [self.copy(browser, hand) for hand in range(20)]
         return self.race(20, lambda hand: tabs[hand].get(f"/federation/corp/callback?{urlencode(back)}").status == 302)
 
+    # --- the winner dies before it answers
+
+    def code_of_a_dead_winner(self) -> tuple[int, bool]:
+        """How many got tokens, and whether the code is still good afterwards."""
+        code, attempt = self.shops[0].code(self.browser), self.shops[0].last
+        with self.dying():
+            won = self.race(10, lambda hand: self.shop(hand).redeem(code, attempt).status == 200)
+        return sum(won), self.shops[0].redeem(code, attempt).status == 200
+
+    def refresh_token_of_a_dead_winner(self) -> tuple[int, bool]:
+        """How many successors there are, asked again afterwards as an app does that got no answer, and whether the app can go on."""
+        token = self.shops[0].tokens(self.browser)["refresh_token"]
+        lock, successors = threading.Lock(), set()
+
+        def refresh(hand: int) -> bool:
+            answer = self.shop(hand).refresh(token)
+            if answer.status == 200:
+                with lock:
+                    successors.add(answer.json()["refresh_token"])
+            return answer.status == 200
+
+        with self.dying():
+            self.race(10, refresh)
+        return len(successors | {""}) - 1, refresh(0)
+
+    @contextmanager
+    def dying(self) -> Iterator[None]:
+        """Meanwhile every fourth process that would answer with tokens kills itself instead; afterwards all are back."""
+        self.here.failpoints(on=True)
+        try:
+            yield
+        finally:
+            self.here.failpoints(on=False)
+            self.here.ensure()
+
     # --- hands
 
     def port(self, hand: int) -> int:
@@ -227,8 +262,9 @@ THINGS: dict[str, str] = {
 }
 
 
-def rounds(here: Site, count: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    """So many rounds of each; `clean` = one winner in each, and the database says the same."""
+def rounds(here: Site, count: int, tell: Callable[[str], None], *, deaths: int = 10) -> dict[str, Any]:
+    """So many rounds of each; `clean` = one winner in each, and the database says the same. Then rounds in which the winner dies."""
+    here.failpoints(on=False)
     with ExitStack() as stack:
         hands = Hands(here, stack)
         winners: dict[str, list[int]] = {}
@@ -239,11 +275,29 @@ def rounds(here: Site, count: int, tell: Callable[[str], None]) -> dict[str, Any
             if statement:
                 left[thing] = here.sql(statement)[0][0]
             tell(f"{thing}: winners {winners[thing]}, rows {left.get(thing, '-')}")
+        codes = [hands.code_of_a_dead_winner() for _ in range(deaths)]
+        tokens = [hands.refresh_token_of_a_dead_winner() for _ in range(deaths)]
+        twice = here.sql("SELECT count(*) FROM oidc_token_family WHERE generation > 1")[0][0]
+        tell(f"the winner dies: {codes} {tokens} {twice}")
+    died = {
+        "rounds": deaths,
+        "codes_redeemed_twice": sum(won > 1 or (again and won > 0) for won, again in codes),
+        "most_successors": max((count for count, _ in tokens), default=0),
+        "families_that_went_on_twice": twice,
+        "apps_that_could_go_on": sum(again for _, again in tokens),
+    }
     return {
         "rounds": count,
+        "winner_dies": died,
         "winners": winners,
         "rows_left": left,
         "server_errors": hands.server_errors,
         "no_answers": hands.no_answers,
-        "clean": all(found == [1] for found in winners.values()) and set(left.values()) == {count} and not hands.server_errors,
+        "clean": all(found == [1] for found in winners.values())
+        and set(left.values()) == {count}
+        and not hands.server_errors
+        and not died["codes_redeemed_twice"]
+        and died["most_successors"] <= 1
+        and not twice
+        and died["apps_that_could_go_on"] == deaths,
     }

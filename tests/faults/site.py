@@ -169,8 +169,7 @@ class Site:
             FAILPOINTS=failpoints,
             **environ,
         )
-        servers.manage(self.environ, "migrate", "--verbosity=0", seconds=180)
-        servers.manage(self.environ, "keys", "rotate", seconds=60)
+        servers.manage(self.environ, "prepare", "--verbosity=0", seconds=240)
         python, manage = sys.executable, str(servers.ROOT / "manage.py")
         account = servers._unprivileged_account("postgres")
         self.parts: dict[str, Part] = {}

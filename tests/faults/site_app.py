@@ -28,6 +28,7 @@ class FaultsConfig(AppConfig):
             "before_send": ("idp.notifications.lanes", "_prepare", "after"),
             "after_send": ("idp.notifications.lanes", "_write", "before"),
             "before_close": ("idp.notifications.lanes", "_close", "before"),
+            "before_answer": ("idp.oidc.token.endpoint", "json_answer", "before"),
         }.items():
             if share := _failpoints().get(name):
                 _wrap(module, function, when, share)
