@@ -184,8 +184,8 @@ def test_one_that_refuses_everything_for_days_is_switched_off_too(endpoint: Endp
         delivery.deliver_due()
     assert not Outage.objects.exists(), "a success begins a new count"
     endpoint.status = 404
-    for days in (5, 11):
-        with time_machine.travel(start + timedelta(days=days)):
+    for hours in (5 * 24, 11 * 24 + 1):
+        with time_machine.travel(start + timedelta(hours=hours)):
             emit(AccountEnabled(), person=ADA)
             delivery.deliver_due()
     row.refresh_from_db()
