@@ -46,6 +46,12 @@ class Proxy:
         self._loop.run_forever()
         server.close()
         self._cut()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
 
     def _cut(self) -> None:
         for writer in list(self._writers):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 
 import pytest
 
@@ -19,8 +20,11 @@ pytestmark = [pytest.mark.needs("redis", "postgresql"), pytest.mark.postgresql, 
 def test_random_kills_lose_invent_and_disorder_nothing() -> None:
     seed = int(os.environ.get("FAULT_SEED") or random.randrange(10**6))
     print(f"FAULT_SEED={seed}")
+    began = time.monotonic()
     with site(masters=1, workers=2, failpoints="before_send:0.01,after_send:0.01,before_close:0.005,after_claim:0.005") as here:
+        print(f"started after {time.monotonic() - began:.0f} s")
         found = storm(here, seed, kills=8, clients=8, hurry=True)
+        print(f"done after {time.monotonic() - began:.0f} s: {found}")
     assert found["kills"] >= 8
     assert found["acknowledged"] >= 5  # a loaded machine answers little between the kills
     assert {name: found[name] for name in ("lost", "invented", "out_of_order", "other_bytes", "twice", "gaps", "different", "dead")} == {
