@@ -72,7 +72,7 @@ class Proxy:
             finally:
                 self._writers.discard(there_writer)
                 there_writer.close()
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             pass
         finally:
             self._writers.discard(writer)
