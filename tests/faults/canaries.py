@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import redis as redis_client
@@ -127,7 +128,7 @@ def live(here: Site, hands: Hands) -> tuple[dict[str, str], dict[str, str]]:
         secrets[f"authenticator {number}"] = app.key.replace(" ", "")
         codes = factors.make_codes(person, request=type("Request", (), {"session": None})())
         secrets |= {f"recovery code {number}.{position}": code for position, code in enumerate(codes)}
-        hands.second_factor(person.email or "", lambda codes=codes: codes[0])
+        hands.second_factor(person.email or "", partial(str, codes[0]))
         link = recovery.token_for(person)
         secrets[f"reset link {number}"] = link
         resetting = hands.anybody(number)

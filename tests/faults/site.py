@@ -122,7 +122,8 @@ class Mailbox:
             return self.answer
         message = email.message_from_bytes(envelope.content)
         self.took.append((str(message["Message-ID"]), str(message["To"]), time.time()))
-        self.bodies.append(b"".join(part.get_payload(decode=True) or b"" for part in message.walk() if not part.is_multipart()).decode())
+        parts: list[Any] = [part.get_payload(decode=True) for part in message.walk() if not part.is_multipart()]
+        self.bodies.append(b"".join(parts).decode())
         return "250 OK"
 
 
