@@ -143,7 +143,7 @@ def encrypt(content: str | Mapping[str, Any], jwk: Mapping[str, Any], *, alg: st
     plaintext = content.encode() if isinstance(content, str) else _json_bytes(content)
     try:
         jwe = JWE(plaintext, protected=json.dumps(header), algs=[alg, enc])
-        jwe.add_recipient(JWK(**jwk))
+        jwe.add_recipient(_jwk(jwk))
         return str(jwe.serialize(compact=True))
     except (JWException, TypeError, ValueError) as error:
         raise ValueError("the key does not fit") from error
@@ -248,16 +248,23 @@ def _signed_by(token: str, jwk: Mapping[str, Any], algorithm: str) -> bool:
     try:
         jws = JWS()
         jws.allowed_algs = [algorithm]
-        jws.deserialize(token, JWK(**jwk))
+        jws.deserialize(token, _jwk(jwk))
     except (JWException, TypeError, ValueError):
         return False
     return True
 
 
+def _jwk(jwk: Mapping[str, Any]) -> JWK:
+    # jwcrypto takes a member `generate` for the wish to make a new key, of any size: minutes of work for a stranger's line of JSON.
+    if "generate" in jwk:
+        raise ValueError("not a key")
+    return JWK(**jwk)
+
+
 def readable_jwk(jwk: Mapping[str, Any]) -> bool:
     """Whether somebody else's JWK is one that can be used (RFC 7517 4, RFC 7518 6): well formed and not weak."""
     try:
-        JWK(**jwk)
+        _jwk(jwk)
     except (JWException, TypeError, ValueError):
         return False
     return _strong(jwk)
