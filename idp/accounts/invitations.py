@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db.models import Q
 
 from idp.kernel import clock
 from idp.kernel.ids import digest, secret_token
@@ -53,6 +54,12 @@ def usable() -> QuerySet[Invitation]:
 def claim(invitation_id: UUID) -> bool:
     """Use it: true for exactly one caller."""
     return usable().filter(pk=invitation_id).update(used_at=clock.now()) == 1
+
+
+def claim_for(address: str, *, held: UUID | None = None) -> bool:
+    """Use one for a canonical `address` that is proved: the one that its person `held`, else one that was made for this address."""
+    fitting = usable().filter(Q(address=address) | Q(pk=held, address=""))
+    return any(claim(one.pk) for one in sorted(fitting, key=lambda one: one.pk != held))
 
 
 def revoke(invitation_id: UUID) -> bool:

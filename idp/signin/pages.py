@@ -19,6 +19,7 @@ from idp.federation.allauth import links_of
 from idp.federation.upstreams import Upstream, offered
 from idp.mfa import factors
 
+from . import invited
 from .continuation import Continuation
 
 View = Callable[..., HttpResponseBase]
@@ -39,7 +40,7 @@ def page(request: HttpRequest, template: str, *, continuation: Continuation, sta
         "signup_url": continuation.along("/signup"),
         "forgot_url": continuation.along("/password/forgot"),
         "upstreams": lambda: upstreams_of(request, continuation),  # asked for by the pages that show them
-        "signup_open": settings.IDP.signup == "open",
+        "signup_open": settings.IDP.signup == "open" or (settings.IDP.signup == "invitation" and invited.held(request) is not None),
         "password_hint": password_hint(),
         **context,
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -21,7 +20,7 @@ from idp.accounts.proofs import Purpose
 from idp.federation.upstreams import home_of
 from idp.kernel import limits
 
-from . import codes
+from . import codes, invited
 from .continuation import Continuation, fields_of
 from .forms import CodeForm, SignUpForm
 from .pages import allowed_upstreams, handles_passwords, page, throttled
@@ -29,8 +28,6 @@ from .upstream import WAITING, leave
 
 if TYPE_CHECKING:
     from idp.accounts.models import AddressProof, Invitation, User
-
-INVITATION_KEY = "invitation"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,7 +38,7 @@ def signup(request: HttpRequest) -> HttpResponseBase:
     token = request.GET.get("invitation")
     if token is not None and request.method != "POST":
         return _keep_invitation(request, continuation, token)
-    invitation = _invitation(request)
+    invitation = invited.held(request)
     if settings.IDP.signup == "closed" or (settings.IDP.signup == "invitation" and invitation is None):
         return page(request, "signup_closed", continuation=continuation, by_invitation=settings.IDP.signup == "invitation", status=403)
     by_phone = _by_phone(request, invitation)
@@ -53,7 +50,7 @@ def signup(request: HttpRequest) -> HttpResponseBase:
         return _show(request, continuation, _form(by_phone, initial={"phone" if by_phone else "email": address}), by_phone)
     home = home_of(request.POST.get("email", "")[:MAX_LENGTH], allowed_upstreams(continuation)) if WAITING not in request.session else None
     if home is not None:
-        return leave(request, continuation, home, login_hint=request.POST["email"].strip())
+        return leave(request, continuation, home, login_hint=request.POST["email"][:MAX_LENGTH].strip())
     form = _form(by_phone, request.POST, passkey=request.POST.get("way") == "passkey")
     if form.is_valid() and invitation is not None and invitation.address not in ("", form.address):
         form.add_error(form.address_name, _("Your invitation is for another address. Use the one to which it was sent."))
@@ -93,7 +90,7 @@ def verify(request: HttpRequest) -> HttpResponseBase:
     verdict = proofs.confirm(proof.pk, form.cleaned_data["code"])
     if verdict.user is not None:
         del request.session[codes.SIGN_UP.key]
-        request.session.pop(INVITATION_KEY, None)
+        invited.forget(request)
         return _signed_up(request, continuation, data, proof, verdict.user)
     if verdict.refusal == "taken":
         # Only who read the mail comes here: in another window the same sign-up was finished first, or the same invitation used.
@@ -155,10 +152,5 @@ def _keep_invitation(request: HttpRequest, continuation: Continuation, token: st
     invitation = invitations.find(token)
     if invitation is None:
         return page(request, "signup_closed", continuation=continuation, by_invitation=True, status=403)
-    request.session[INVITATION_KEY] = str(invitation.pk)
+    invited.keep(request, invitation)
     return HttpResponseRedirect(continuation.along("/signup"))
-
-
-def _invitation(request: HttpRequest) -> Invitation | None:
-    held = request.session.get(INVITATION_KEY)
-    return invitations.get(UUID(held)) if held else None
