@@ -532,7 +532,7 @@ SUBJECT_NEEDS_PAGES = Refusal(
     error="invalid_grant",
     clause="RFC 8693 2.2.2",
     description="The person must do something on our pages first.",
-    expected="A person who is linked or can be added, has no second step to prove, and has agreed to what this app asks for.",
+    expected="A person who is linked or can be added, has no second step to prove, and has agreed to the terms and to what this app asks for.",
     fix="Send the person through the authorization endpoint once, with idp_hint.",
 )
 

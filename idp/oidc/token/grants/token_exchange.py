@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import transaction
 
 from idp.accounts import gate
@@ -120,5 +121,7 @@ def _check_person(context: GrantContext, user: User, who: Identity, wish: Wish) 
     enough = all(policy.reaches(proved, wanted) for wanted in (policy.of_person(user.pk).acr, client.min_acr))
     if not enough or (factors.required(user) and not who.two_factors):
         raise OAuthError(refusals.SUBJECT_NEEDS_PAGES, "second factor")
+    if settings.IDP.terms_version not in ("", user.terms_version):
+        raise OAuthError(refusals.SUBJECT_NEEDS_PAGES, "terms")
     if not client.first_party and agreement.missing(user_id=user.pk, client_id=client.client_id, wish=wish) is not None:
         raise OAuthError(refusals.SUBJECT_NEEDS_PAGES, "consent")
