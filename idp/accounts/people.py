@@ -21,6 +21,7 @@ from idp.events.catalogue import (
     AccountEnabled,
     AccountExpired,
     AccountPasswordChanged,
+    AccountPhoneChanged,
     AccountPhoneVerified,
     AccountRecovered,
     AccountSignedOutEverywhere,
@@ -131,8 +132,8 @@ def supersede_unverified(address: str) -> User | None:
     """Somebody proved in another way (an outside login, say) that this canonical `address` is theirs, which an account has unverified.
 
     Nothing of whoever made that account stays (hostile case PW-18, pre-hijacking): one that people made themselves is removed, and None
-    says that the address is free. One that an operator made is the right person's: it is returned, verified, with no password and every
-    link, session and refresh family ended. None too when nobody has the address unverified.
+    says that the address is free. One that an operator made is the right person's: it is returned, verified, with no password, no phone
+    number, and every link, session and refresh family ended. None too when nobody has the address unverified.
     """
     with transaction.atomic():
         held = {"phone": address} if is_phone(address) else {"email": address}
@@ -148,6 +149,10 @@ def supersede_unverified(address: str) -> User | None:
             return None
         AddressProof.objects.filter(user=user).delete()
         _replace_password(user, make_password(None))
+        if user.phone and not is_phone(address):  # nobody proved it, and a code that is sent there would sign in
+            User.objects.filter(pk=user.pk).update(phone=None)
+            user.phone = None
+            emit(AccountPhoneChanged(), person=user.pk)
         mark_verified(user, phone=is_phone(address))
         return user
 

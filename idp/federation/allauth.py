@@ -119,13 +119,16 @@ class Taken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An account at an upstream that signs a person in here. `shown` is what the person knows it by; `told` what it last said."""
+    """An account at an upstream that signs a person in here. `shown` is what the person knows it by; `address` and `told`
+    are what it last said.
+    """
 
     id: int
     issuer: str
     subject: str
     user: User
     shown: str
+    address: str
     told: Mapping[str, Any]
     since: Any
     last_used: Any
@@ -196,5 +199,6 @@ def _link(row: SocialAccount) -> Link:
     data = row.extra_data if isinstance(row.extra_data, dict) else {}
     profile = data.get("profile")
     told = profile if isinstance(profile, dict) else {}
-    shown = str(data.get("email") or told.get("name") or row.uid)
-    return Link(row.pk, row.provider, row.uid, row.user, shown, told, row.date_joined, row.last_login)
+    address = str(data.get("email") or "")
+    shown = address or str(told.get("name") or row.uid)
+    return Link(row.pk, row.provider, row.uid, row.user, shown, address, told, row.date_joined, row.last_login)

@@ -60,11 +60,13 @@ def begin(
     client_id: str | None = None,
     login_hint: str = "",
     link_to: User | None = None,
+    again: User | None = None,
     afresh: bool = False,
 ) -> str:
     """The upstream's address for this browser to go to. The answer must pass through `interactions.browser.remember`.
 
-    `link_to`: what comes back is to be linked to this person, who is signed in. `afresh`: the person is to prove themselves there again.
+    `link_to`: what comes back is to be linked to this person, who is signed in. `again`: only this person, signed in too, may come back.
+    `afresh`: whoever it is, they are to prove themselves there again.
     Raises Unreachable.
     """
     with reach.in_time():
@@ -80,7 +82,7 @@ def begin(
         client_id=client_id,
         nonce=nonce,
         verifier_sealed=sealing.seal(verifier.encode(), purpose=_PURPOSE),
-        user=link_to,
+        user=link_to or again,
         continue_to=continue_to,
         afresh=afresh,
         created_at=moment,
@@ -151,7 +153,7 @@ def _redeemed(request: HttpRequest, upstream: Upstream, challenge: Challenge, *,
     claims = id_token.check(token, upstream, nonce=challenge.nonce, audiences=(upstream.client_id,), access_token=access_token)
     if challenge.afresh and id_token.authenticated_before(claims, challenge.created_at):
         raise Failed("stale", continue_to=challenge.continue_to, upstream=upstream.name)
-    told = {**_user_info(upstream, metadata, claims, access_token), **claims}
+    told = _together(claims, _user_info(upstream, metadata, claims, access_token))
     kept = token if upstream.options.logout and metadata.end_session_endpoint else ""
     return Returned(upstream, identity.read(upstream, told), challenge, kept)
 
@@ -169,6 +171,14 @@ def _user_info(upstream: Upstream, metadata: Metadata, claims: Mapping[str, Any]
         return {}
     # Core 5.3.2: without the same sub the answer must not be used.
     return found if found.get("sub") == claims["sub"] else {}
+
+
+def _together(claims: Mapping[str, Any], user_info: Mapping[str, Any]) -> dict[str, Any]:
+    """What ID token and UserInfo say; the signed one counts, and how the person signed in is said by that one only."""
+    told = {**user_info, **claims, "acr": claims.get("acr"), "amr": claims.get("amr")}
+    if claims.get("email") != user_info.get("email"):  # whether an address is verified is said where that address is
+        told["email_verified"] = (claims if "email" in claims else user_info).get("email_verified")
+    return told
 
 
 def delete_expired(limit: int = 500) -> int:

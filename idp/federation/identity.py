@@ -91,7 +91,9 @@ def _profile(upstream: Upstream, told: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for ours, theirs in upstream.options.mapping.items():
         try:
-            found |= our_claims.validated({ours: told.get(theirs)})
+            one = our_claims.validated({ours: told.get(theirs)})
+            our_claims.within_limits({**found, **one})
         except our_claims.ClaimError:
             continue
+        found |= one
     return found

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
+from idp.accounts import address_change, gate, invitations, mail, people, profile, ways_in
 from idp.accounts import claims as our_claims
-from idp.accounts import gate, mail, people, profile, ways_in
 from idp.accounts.authentication import find
 from idp.accounts.models import User
 from idp.events import catalogue, emit
@@ -32,36 +33,47 @@ WAITS = timedelta(minutes=30)
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`user` is who it is, new or known. Otherwise `why` not: "taken": an account with this address is here (`owner`), and whoever
-    signs in to it may link; "unproven": the upstream vouches for no address; "closed": nobody may sign up.
+    signs in to it may link; "unproven": the upstream vouches for no address; "closed": nobody may sign up; "uninvited": nobody may
+    without an invitation.
     """
 
     user: User | None = None
     created: bool = False
     owner: User | None = None
-    why: Literal["", "taken", "unproven", "closed"] = ""
+    why: Literal["", "taken", "unproven", "closed", "uninvited"] = ""
 
 
-def decide(upstream: Upstream, who: Identity) -> Decision:
-    """Find or make the person. In one transaction with its events."""
-    with transaction.atomic():
-        link = allauth.link_of(who.issuer, who.subject)
-        if link is not None:
-            _refresh(upstream, link, who)
-            allauth.used(link, who)
-            return Decision(User.objects.get(pk=link.user.pk))
-        if not who.email_proven:
-            return Decision(why="unproven")
-        owner = find(who.email)
-        if owner is None:
-            return _open_account(upstream, who)
-        if owner.email_verified or not owner.is_active:
-            # Also a person who is disabled: the way on is the same, and tells nothing more.
-            return Decision(why="taken", owner=owner)
-        # Nobody ever proved this address here; the upstream's word does. What a squatter set up ends (hostile cases GL-02, PW-18).
-        return _take_over(upstream, who)
+def decide(upstream: Upstream, who: Identity, *, invitation: UUID | None = None) -> Decision:
+    """Find or make the person. In one transaction with its events. `invitation`: the one that somebody new brought along."""
+    try:
+        with transaction.atomic():
+            found = _decide(upstream, who, invitation)
+            if found.why in ("closed", "uninvited"):
+                transaction.set_rollback(True)  # nothing changes for somebody who does not get in
+            return found
+    except (Taken, people.AddressTaken, people.Overtaken):
+        return _overtaken(who)
 
 
-def _take_over(upstream: Upstream, who: Identity) -> Decision:
+def _decide(upstream: Upstream, who: Identity, invitation: UUID | None) -> Decision:
+    link = allauth.link_of(who.issuer, who.subject)
+    if link is not None:
+        _refresh(upstream, link, who)
+        allauth.used(link, who)
+        return Decision(User.objects.get(pk=link.user.pk))
+    if not who.email_proven:
+        return Decision(why="unproven")
+    owner = find(who.email)
+    if owner is None:
+        return _open_account(upstream, who, invitation)
+    if owner.email_verified or not owner.is_active:
+        # Also a person who is disabled: the way on is the same, and tells nothing more.
+        return _overtaken(who)
+    # Nobody ever proved this address here; the upstream's word does. What a squatter set up ends (hostile cases GL-02, PW-18).
+    return _take_over(upstream, who, invitation)
+
+
+def _take_over(upstream: Upstream, who: Identity, invitation: UUID | None) -> Decision:
     person = people.supersede_unverified(who.email)
     if person is not None:
         for path in settings.CREDENTIALS:
@@ -70,23 +82,26 @@ def _take_over(upstream: Upstream, who: Identity) -> Decision:
         return Decision(person)
     held = find(who.email)
     if held is not None and (held.is_staff or held.email_verified or not held.is_active):
-        return Decision(why="taken", owner=held)
+        return _overtaken(who)
     if held is not None:  # somebody's who proved another address (a phone number): theirs stays theirs, this address does not
         people.release_address(held)
-    return _open_account(upstream, who)
+    return _open_account(upstream, who, invitation)
 
 
-def _open_account(upstream: Upstream, who: Identity) -> Decision:
-    if settings.IDP.signup != "open" or not upstream.options.signup:
+def _open_account(upstream: Upstream, who: Identity, invitation: UUID | None) -> Decision:
+    if settings.IDP.signup == "closed" or not upstream.options.signup:
         return Decision(why="closed")
-    try:
-        with transaction.atomic():
-            user = people.create(email=who.email, method="federation", verified=True, claims=dict(who.profile))
-            _attach(upstream, user, who, method="signup")
-    except (people.EmailTaken, Taken):  # a moment ago: by this very person in another tab, or by somebody
-        link = allauth.link_of(who.issuer, who.subject)
-        return Decision(link.user) if link is not None else Decision(why="taken", owner=find(who.email))
+    if settings.IDP.signup == "invitation" and not invitations.claim_for(who.email, held=invitation):
+        return Decision(why="uninvited")
+    user = people.create(email=who.email, method="federation", verified=True, claims=dict(who.profile))
+    _attach(upstream, user, who, method="signup")
     return Decision(user, created=True)
+
+
+def _overtaken(who: Identity) -> Decision:
+    """The address has an account here: of this very person, who came in another tab a moment ago, or of somebody."""
+    link = allauth.link_of(who.issuer, who.subject)
+    return Decision(link.user) if link is not None else Decision(why="taken", owner=find(who.email))
 
 
 def _attach(upstream: Upstream, user: User, who: Identity, *, method: str) -> Link:
@@ -151,6 +166,7 @@ def _refresh(upstream: Upstream, known: Link, who: Identity, *, first: bool = Fa
     """
     if upstream.options.refresh == "never" and not first:
         return
+    _refresh_address(known.user, who, before="" if first else known.address)
     here = our_claims.stored(User.objects.select_for_update().get(pk=known.user.pk))
     before: Mapping[str, Any] = {} if first else known.told
     changes = {name: value for name, value in who.profile.items() if here.get(name) == before.get(name) and here.get(name) != value}
@@ -160,6 +176,18 @@ def _refresh(upstream: Upstream, known: Link, who: Identity, *, first: bool = Fa
         profile.change(known.user, changes, role="operator")
     except our_claims.ClaimError:  # too much in all; what is here is as good
         return
+
+
+def _refresh_address(user: User, who: Identity, *, before: str) -> None:
+    """The same with the e-mail address, where the upstream vouches for it. The former one is told, and can take it back for a week."""
+    here = user.email or ""
+    if not who.email_proven or not user.is_active:
+        return
+    if here == who.email:
+        if not user.email_verified:
+            people.mark_verified(user)
+    elif here == before:
+        address_change.vouched(user, who.email)
 
 
 def _tell(user: User, upstream: Upstream | None, *, linked: bool, issuer: str = "") -> None:

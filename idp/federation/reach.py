@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from idp.kernel import outbound
+from idp.kernel import outbound, strict_json
 
 SECONDS = 4.5
 MAX_BYTES = 128 * 1024
@@ -48,8 +47,8 @@ def json_object(answer: outbound.Response) -> dict[str, Any]:
     if answer.status != 200:
         raise Unreachable(f"status {answer.status}")
     try:
-        found = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        found = strict_json.loads(answer.body)
+    except ValueError:
         raise Unreachable("not JSON") from None
     if not isinstance(found, dict):
         raise Unreachable("not a JSON object")

@@ -16,6 +16,8 @@ from .reach import Unreachable
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+    from idp.accounts.models import User
+
     from .upstreams import Upstream
 
 KEY = "upstream_session"
@@ -24,10 +26,14 @@ _PURPOSE = "idp.federation.id_token_hint"
 _SALT = "idp.federation.sign_out"
 
 
-def keep(request: HttpRequest, upstream: Upstream, id_token: str) -> None:
-    """Remember, for as long as this session lives, what the upstream wants to be shown when it ends. Sealed; nobody can sign in with it."""
+def keep(request: HttpRequest, user: User, upstream: Upstream, id_token: str) -> None:
+    """Remember, for as long as this session lives, what the upstream wants to be shown when it ends. Sealed; nobody can sign in with it.
+
+    It is of this `user`: the sign-in may still stand before its second step, and end in somebody else's.
+    """
     if id_token:
-        request.session[KEY] = {"upstream": upstream.name, "hint": sealing.seal(id_token.encode(), purpose=_PURPOSE)}
+        sealed = sealing.seal(id_token.encode(), purpose=_PURPOSE)
+        request.session[KEY] = {"person": str(user.pk), "upstream": upstream.name, "hint": sealed}
     else:
         request.session.pop(KEY, None)
 
@@ -38,7 +44,7 @@ def address(request: HttpRequest, *, then: str) -> str | None:
     Call it before the session here ends. An upstream that cannot be reached keeps nobody signed in here.
     """
     kept = request.session.get(KEY)
-    if not isinstance(kept, dict):
+    if not isinstance(kept, dict) or kept.get("person") != str(request.user.pk):
         return None
     upstream = upstreams.find(str(kept.get("upstream")))
     if upstream is None or not upstream.options.logout:

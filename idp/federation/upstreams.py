@@ -166,7 +166,7 @@ def add(*, name: str, issuer: str, client_id: str, secret: str, by: UUID | None 
 
 
 def update(name: str, *, secret: str | None = None, by: UUID | None = None, **members: Any) -> Upstream:
-    """Change the named members; a `secret` replaces the former one. Raises Invalid."""
+    """Change the named members; a `secret` replaces the former one, and must come with another issuer. Raises Invalid."""
     with transaction.atomic():
         row = UpstreamRow.objects.select_for_update().filter(name=name).first()
         if row is None:
@@ -175,6 +175,9 @@ def update(name: str, *, secret: str | None = None, by: UUID | None = None, **me
         _change(row, members)
         if secret is not None:
             _set_secret(row, secret)
+        elif row.secret_sealed and row.issuer != before["issuer"]:
+            # A secret that nobody can read is not sent to whatever address somebody writes beside it.
+            raise Invalid("secret", "must be given again when the issuer changes")
         row.updated_at = clock.now()
         row.save()
         after = of_row(row).described()

@@ -89,7 +89,7 @@ def _post(request: HttpRequest, continuation: Continuation) -> HttpResponseBase:
         return _continue_as(request, continuation)
     home = _at_home_elsewhere(request, continuation)
     if home is not None:
-        return leave(request, continuation, home, login_hint=request.POST["login"].strip())
+        return leave(request, continuation, home, login_hint=request.POST["login"][:MAX_LENGTH].strip())
     if request.POST.get("way") == "code" or not _takes_password():
         return _send_code(request, continuation)
     if "password" not in request.POST and _identifier_first():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
@@ -55,10 +54,9 @@ def token(request: HttpRequest, name: str) -> HttpResponseBase:
     Signed in, or on the way to it: `{"continue": path}`, where the browser goes next (perhaps to the second step).
     """
     upstream = posted.find(name)
-    origin = request.headers.get("Origin")
     if upstream is None:
         return _error("unknown_provider", 404)
-    if origin is not None and origin != settings.IDP.issuer and urlsplit(origin).netloc != request.get_host():
+    if request.headers.get("Origin") not in (None, settings.IDP.issuer, f"{request.scheme}://{request.get_host()}"):
         return _error("wrong_origin", 403)
     verdict = posted.within_limits()
     if not verdict.allowed:

@@ -26,12 +26,14 @@ from idp.interactions import browser
 from idp.kernel import clock, limits
 from idp.mfa import step_up
 
+from . import invited
 from .continuation import Continuation, fields_of
 from .pages import allowed_upstreams, page, throttled
 
 if TYPE_CHECKING:
     from idp.federation.flow import Returned
     from idp.federation.upstreams import Upstream
+    from idp.interactions.paused import Interaction
 
 IP_LIMIT, IP_SECONDS = 600, 300  # round trips begun or ended from one address
 WAITING = "identity_to_link"
@@ -61,18 +63,31 @@ def leave(request: HttpRequest, continuation: Continuation, upstream: Upstream, 
     if not login_hint and interaction is not None:
         login_hint = interaction.login_hint
     user = request.user
-    again = isinstance(user, User) and (
+    again: User | None = None  # who is to confirm that it is them
+    if isinstance(user, User) and (
         (interaction is not None and interaction.reauthenticate) or request.POST.get("again") == "1" or "again" in request.GET
-    )
-    if again and not login_hint and isinstance(user, User):
-        login_hint = user.email or ""
+    ):
+        again = user
+        login_hint = login_hint or user.email or ""
     try:
         url = flow.begin(
-            request, upstream, continue_to=continuation.url, client_id=continuation.client_id, login_hint=login_hint, afresh=again
+            request,
+            upstream,
+            continue_to=continuation.url,
+            client_id=continuation.client_id,
+            login_hint=login_hint,
+            again=again,
+            afresh=again is not None or _wants_prompt(interaction),
         )
     except Unreachable as error:
         return _failed(request, Failed("unreachable", str(error), continue_to=continuation.url, upstream=upstream.name))
     return go(request, continuation, upstream, url)
+
+
+def _wants_prompt(interaction: Interaction | None) -> bool:
+    """Whether the app wants the person to be asked (OpenID Connect Core 3.1.2.1): there, where they may be signed in already."""
+    asked = interaction.parameters if interaction is not None else {}
+    return "login" in str(asked.get("prompt", "")).split() or str(asked.get("max_age", "")) == "0"
 
 
 def go(request: HttpRequest, continuation: Continuation, upstream: Upstream, url: str) -> HttpResponseBase:
@@ -95,7 +110,8 @@ def callback(request: HttpRequest, name: str) -> HttpResponseBase:
     verdict = limits.hit("federation.callback.ip", ip_key(), limit=IP_LIMIT, seconds=IP_SECONDS)
     if not verdict.allowed:
         return throttled(request, continuation=Continuation(request), retry_after=verdict.retry_after)
-    answer = {key: values[0] for key, values in request.GET.lists() if len(values) == 1}
+    # RFC 6749 3.1: no parameter more than once; one that is counts as empty, which fits nothing.
+    answer = {key: values[0] if len(values) == 1 else "" for key, values in request.GET.lists()}
     try:
         returned = flow.finish(request, name, answer)
         if returned.challenge.purpose == Challenge.Purpose.LINK:
@@ -108,10 +124,11 @@ def callback(request: HttpRequest, name: str) -> HttpResponseBase:
 
 def _refuse_somebody_else(request: HttpRequest, returned: Returned) -> None:
     """To confirm that it is them, people come back as who they are: nobody new is made, nobody else signed in."""
-    if not returned.challenge.afresh:
+    again = returned.challenge.user_id
+    if again is None:
         return
     link = allauth.link_of(returned.identity.issuer, returned.identity.subject)
-    if link is None or not request.user.is_authenticated or link.user.pk != request.user.pk:
+    if link is None or link.user.pk != again or request.user.pk != again:
         raise Failed("somebody_else", continue_to=returned.challenge.continue_to, upstream=returned.upstream.name)
 
 
@@ -125,11 +142,14 @@ def _came_to_link(request: HttpRequest, returned: Returned) -> HttpResponseBase:
 
 def came_to_sign_in(request: HttpRequest, returned: Returned) -> HttpResponseBase:
     """Whoever it is, signed in; or the page that asks what is to become of them."""
-    found = linking.decide(returned.upstream, returned.identity)
+    found = linking.decide(returned.upstream, returned.identity, invitation=invited.held_id(request))
     if found.user is None:
-        if found.why == "closed":
-            return _failed(request, Failed("closed", continue_to=returned.challenge.continue_to, upstream=returned.upstream.name))
+        if found.why in ("closed", "uninvited"):
+            why = "invited_otherwise" if found.why == "uninvited" and invited.held(request) is not None else found.why
+            return _failed(request, Failed(why, continue_to=returned.challenge.continue_to, upstream=returned.upstream.name))
         return _wait(request, returned, found.owner)
+    if found.created:
+        invited.forget(request)
     return sign_in(request, returned, found.user, created=found.created)
 
 
@@ -146,7 +166,7 @@ def sign_in(request: HttpRequest, returned: Returned, user: User, *, created: bo
             two_factors=returned.identity.two_factors,
             upstream=returned.upstream.name,
         )
-        sign_out.keep(request, returned.upstream, returned.id_token)
+        sign_out.keep(request, user, returned.upstream, returned.id_token)
     return response
 
 
@@ -182,7 +202,7 @@ def link(request: HttpRequest) -> HttpResponseBase:
         state = "confirm" if linking.may_link(held, user) else "other"
         if state == "confirm" and not step_up.is_fresh(request, user):
             return HttpResponseRedirect(f"/login?{urlencode({'again': '1', 'next': LINK_PAGE})}")
-        if state == "confirm" and request.method == "POST":
+        if state == "confirm" and request.POST.get("decision") == "link":
             return _link(request, held, upstream, user)
     return page(
         request,
@@ -254,5 +274,9 @@ def _sentence(reason: str, label: str) -> str:
         "stale": _("%(provider)s did not ask you to sign in again, which is needed here. Try again, or confirm it another way.") % named,
         "somebody_else": _("This is not the account at %(provider)s that belongs to you here. Nothing was changed.") % named,
         "closed": _("There is no account here that belongs to you at %(provider)s, and new accounts cannot be created.") % named,
+        "uninvited": _(
+            "You need an invitation to create an account here. A link works once and not for ever: ask whoever sent yours for a new one."
+        ),
+        "invited_otherwise": _("Your invitation is for another address. Use the one to which it was sent."),
         "taken": _("This account at %(provider)s already signs in somebody else here. Nothing was linked.") % named,
     }[reason]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from idp.accounts import people
+from idp.accounts import invitations, people
 from idp.accounts.models import User
 from idp.federation import posted, upstreams
 from idp.kernel import jose
@@ -222,6 +222,18 @@ def test_whoever_must_do_something_first_gets_no_tokens(client: Client, google: 
     assert exchange(app, google.id_token(nonce_for(client, app))).status == 200
     people.disable(User.objects.get(email="joe@gmail.com"))
     assert exchange(app, google.id_token(nonce_for(client, app))).json()["error"] == "invalid_grant"
+
+
+def test_terms_and_invitations_hold_without_pages(client: Client, google: FakeUpstream, world: World, settings: Any):
+    """The account gate as after a password: what only a page can ask is not skipped."""
+    app = app_of(world)
+    settings.IDP = settings.IDP.model_copy(update={"terms_version": "2026"})
+    assert exchange(app, google.id_token(nonce_for(client, app))).json()["error"] == "invalid_grant"
+    settings.IDP = settings.IDP.model_copy(update={"terms_version": "", "signup": "invitation"})
+    assert exchange(app, google.id_token(nonce_for(client, app))).json()["error"] == "invalid_grant"
+    assert not User.objects.exists()
+    invitations.create(address="ada@gmail.com")
+    assert exchange(app, google.id_token(nonce_for(client, app))).status == 200
 
 
 def test_the_grant_is_told(world: World):

@@ -167,6 +167,20 @@ def test_the_staff_console_tests_and_takes_away(staff: Client, corp: FakeUpstrea
     assert not UpstreamRow.objects.exists()
 
 
+def test_a_secret_is_not_told_to_another_issuer(staff: Client, corp: FakeUpstream, monkeypatch: pytest.MonkeyPatch):
+    """Who may configure providers may not read their secrets, by sending them elsewhere either."""
+    row = UpstreamRow.objects.get()
+    other = {**FORM, "issuer": "https://evil.example", "secret": ""}
+    answer = staff.post(f"{PAGES}{row.pk}/", other)
+    assert answer.status_code == 200
+    assert b"Must be given again when the issuer changes" in answer.content
+    with pytest.raises(CommandError, match="given again"):
+        run(monkeypatch, "update", "corp", "--issuer", "https://evil.example")
+    assert upstreams.everything()["corp"].issuer == corp.issuer
+    assert staff.post(f"{PAGES}{row.pk}/", {**other, "secret": "a new one"}).status_code == 302
+    assert upstreams.everything()["corp"].secret == "a new one"
+
+
 def test_it_is_for_staff_only(corp: FakeUpstream):
     person = Client()
     person.force_login(make_person())

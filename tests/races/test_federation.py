@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -10,6 +11,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import connection
 from django.test import Client
 
+from idp.accounts import invitations
 from idp.accounts.models import User
 from idp.federation import allauth, documents, id_token, linking, posted, upstreams
 from idp.federation.identity import Identity
@@ -57,13 +59,40 @@ def test_one_new_person(corp: FakeUpstream) -> None:
     who = Identity("corp", corp.issuer, "u-1", "new@example.org", email_proven=True)
 
     def decide(number: int) -> bool:
-        try:
-            return linking.decide(upstream, who).created
-        except allauth.Taken:
-            return False
+        found = linking.decide(upstream, who)
+        assert found.user is not None
+        return found.created
 
     assert sum(at_once(HANDS, decide)) == 1
     assert User.objects.count() == SocialAccount.objects.count() == 1
+
+
+@pytest.mark.clause("GL-02")
+def test_one_owner_comes_many_times_at_once(corp: FakeUpstream) -> None:
+    """GL-02: an account that nobody verified goes to its owner once, and every other answer finds them."""
+    squatter = make_person(email="new@example.org", verified=False)
+    upstream = upstreams.everything()["corp"]
+    who = Identity("corp", corp.issuer, "u-1", "new@example.org", email_proven=True)
+
+    def decide(number: int) -> bool:
+        found = linking.decide(upstream, who)
+        return found.user is not None and found.user.pk == squatter.pk
+
+    assert all(at_once(8, decide))
+    assert User.objects.count() == SocialAccount.objects.count() == 1
+
+
+def test_one_invitation(corp: FakeUpstream, settings: Any) -> None:
+    settings.IDP = settings.IDP.model_copy(update={"signup": "invitation"})
+    row, _link = invitations.create()
+    upstream = upstreams.everything()["corp"]
+
+    def decide(number: int) -> bool:
+        who = Identity("corp", corp.issuer, f"u-{number}", f"p{number}@example.org", email_proven=True)
+        return linking.decide(upstream, who, invitation=row.pk).created
+
+    assert sum(at_once(8, decide)) == 1
+    assert User.objects.count() == 1
 
 
 @pytest.mark.clause("GL-06")
