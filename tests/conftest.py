@@ -58,6 +58,15 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """pytest-django's, and a copy of the database while nothing is in it."""
+    from tests.support import empty
+
+    with django_db_blocker.unblock():
+        empty.keep()
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for every test of this process: Playwright's synchronous API runs once per thread. Each test opens a context of its own."""
     from tests.support.chromium import running

@@ -78,7 +78,7 @@ class Provider:
 
 
 @pytest.fixture(scope="session")
-def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+def provider(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iterator[Provider]:
     settings = {
         "DJANGO_SETTINGS_MODULE": "tests.browser.settings",
         "IDP_ARGON2_MEMORY_KIB": "7168",

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.support import empty
 from tests.support import provider as provider_process
 from tests.support.servers import ROOT, child, child_environ, free_port
 
@@ -33,6 +34,7 @@ def elsewhere(data_dir: Path) -> Iterator[provider_process.Provider]:
         IDP_ENV="development", IDP_DATA_DIR=str(data_dir), IDP_ISSUER=issuer, PORT=str(port), IDP_BRAND_NAME="Work ID",
         IDP_ARGON2_MEMORY_KIB="7168", IDP_ARGON2_ITERATIONS="1",
     )  # fmt: skip
+    empty.lay(data_dir)
     with child("upstream", [sys.executable, "manage.py", "run_development"], environ=environ, cwd=ROOT) as server:
         server.port, server.url = port, issuer
         server.wait_until(lambda: _answers(issuer), seconds=STARTS_WITHIN)
@@ -55,7 +57,7 @@ class Two:
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
+def two(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iterator[Two]:
     settings = {"IDP_OUTBOUND_ALLOW": "127.0.0.1", "IDP_ARGON2_MEMORY_KIB": "7168", "IDP_ARGON2_ITERATIONS": "1"}
     with (
         elsewhere(tmp_path_factory.mktemp("there")) as there,

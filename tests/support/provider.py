@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from . import empty
 from .servers import ROOT, Server, child, child_environ, free_port
 
 PASSWORD = "correct horse battery staple"
@@ -70,18 +71,22 @@ def embedded(
     data_dir: Path,
     *,
     root: Path = ROOT,
-    command: Sequence[str] = (sys.executable, "manage.py", "run_development"),
+    command: Sequence[str] | None = None,
     python: str = sys.executable,
     seconds: float = 60,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Provider]:
     """Serve on a free port until the block ends, with nothing of the tests' own settings and nothing of the developer's.
 
+    Without a `command` of its own it starts on an empty database where the fixture `django_db_setup` has made one.
     `settings` are further environment variables. Raises `DidNotStart` when it does not answer within `seconds`.
     """
     port = free_port()
     issuer = f"http://localhost:{port}"
     environment = child_environ(IDP_ENV="development", IDP_DATA_DIR=str(data_dir), PORT=str(port), **(settings or {}))
+    if command is None:
+        empty.lay(data_dir)
+        command = (sys.executable, "manage.py", "run_development")
     with child("provider", command, environ=environment, cwd=root) as server:
         server.port, server.url = port, issuer
         server.wait_until(lambda: _answers(issuer), seconds=seconds)
