@@ -15,8 +15,8 @@ _AT = "KAIROS_TEST_EMPTY_DATABASE"
 
 
 def keep() -> None:
-    """Copy the test database as it is now, just made. On PostgreSQL there is none to copy, and every process migrates its own."""
-    if connection.vendor == "sqlite":
+    """Copy the test database as it is now, just made. There is none on PostgreSQL, nor when no test of the run asked for one."""
+    if connection.vendor == "sqlite" and "django_migrations" in connection.introspection.table_names():
         path = f"{connection.settings_dict['NAME']}.empty"
         with connection.cursor() as cursor:
             cursor.execute("VACUUM INTO %s", [path])

@@ -73,7 +73,7 @@ def embedded(
     root: Path = ROOT,
     command: Sequence[str] | None = None,
     python: str = sys.executable,
-    seconds: float = 60,
+    seconds: float = 180,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Provider]:
     """Serve on a free port until the block ends, with nothing of the tests' own settings and nothing of the developer's.
