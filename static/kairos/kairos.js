@@ -105,8 +105,4 @@
       menu.querySelector("summary").focus();
     });
   });
-
-  // OAuth 2.0 Form Post Response Mode: the answer leaves by itself.
-  const answer = document.querySelector("form[data-auto-submit]");
-  if (answer) HTMLFormElement.prototype.submit.call(answer);
 })();
