@@ -257,6 +257,9 @@ def _new(purpose: Purpose, address: str, *, user: User | None, decoy: bool = Fal
 def _save_and_send(proof: AddressProof) -> None:
     allowed = _admitted(proof)
     code, link = _secrets(proof)
+    if not allowed:
+        # What is sent to nobody can only be guessed, in as many sign-ups as somebody cares to begin: nothing fits.
+        proof.code, proof.link = _digest(proof.pk, secret_token()), None
     with transaction.atomic():
         proof.save(force_insert=True)
         if allowed and not is_phone(proof.address):
