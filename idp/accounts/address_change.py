@@ -17,13 +17,14 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.crypto import salted_hmac
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from idp.events import catalogue, emit
 from idp.kernel import clock, limits
 from idp.kernel.ids import digest, secret_token
 
-from . import mail, sms
+from . import mail, people, sms
 from .emails import canonical_email
 from .models import AddressChange, User
 from .phones import canonical_phone
@@ -85,8 +86,8 @@ def begin(user: User, *, kind: Kind, address: str) -> AddressChange:
     taken = (others.filter(phone=wanted) if kind == Kind.PHONE else others.filter(email=wanted)).exists()
     code, moment = f"{secrets.randbelow(1_000_000):06d}", clock.now()
     row = AddressChange(user=user, kind=kind, address=wanted, decoy=taken, epoch=user.credential_epoch, expires_at=moment + LIFE)
-    row.code = _digest(row, code)
     admitted = limits.hit("accounts.proof.address", wanted, limit=PER_ADDRESS, seconds=HOUR).allowed
+    row.code = _digest(row, code if admitted else secret_token())  # what is sent to nobody can only be guessed: nothing fits
     with transaction.atomic():
         AddressChange.objects.filter(user=user, kind=kind, done_at=None).delete()
         row.save(force_insert=True)
@@ -173,7 +174,8 @@ def with_undo(token: str) -> AddressChange | None:
 def undo(token: str) -> User | None:
     """The former address is the account's again and everything is signed out: somebody else may have been in. None = not (any more).
 
-    Whoever changed the address also knew the password: the caller leads to the recovery.
+    Whoever changed the address knew the password, and what they set up afterwards was told to their address: the one does not work any
+    more, the other goes. The caller leads to the recovery.
     """
     row = with_undo(token)
     if row is None:
@@ -186,7 +188,9 @@ def undo(token: str) -> User | None:
             user = User.objects.select_for_update().get(pk=row.user_id)
             # Changes after this one are somebody else's as well; what waits is worthless by the epoch.
             _store(user, kind, row.former, moment=clock.now())
-            User.objects.filter(pk=user.pk).update(credential_epoch=F("credential_epoch") + 1)
+            people.forget_password(user)
+            for path in settings.CREDENTIALS:
+                import_string(path)(user, since=row.done_at)
             AddressChange.objects.filter(user=user, kind=kind).exclude(pk=row.pk).delete()
             emit(catalogue.AddressChangeUndone(kind=kind.value), person=user.pk)
             user.refresh_from_db()

@@ -168,7 +168,8 @@ class VerifyAddressStage(Stage):
         if gate.refusal(user) != "unverified":
             return None, True
         proof = proofs.begin_sign_in(user)
-        self.request.session[PROOF_KEY] = {"id": str(proof.pk), "continue": self.login.redirect_url}
+        proved = [entry.get("method") for entry in recorded(self.request, user)]
+        self.request.session[PROOF_KEY] = {"id": str(proof.pk), "continue": self.login.redirect_url, "method": (proved or ["password"])[-1]}
         return HttpResponseRedirect(reverse(self.urlname)), False
 
 

@@ -24,6 +24,8 @@ from . import reach
 from .reach import Unreachable
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.http import HttpRequest
 
     from idp.accounts.models import User
@@ -176,9 +178,10 @@ def delete(user: User, link_id: int) -> bool:
     return bool(SocialAccount.objects.filter(pk=link_id, user=user).delete()[0])
 
 
-def delete_of(user: User) -> int:
-    """End all links of a person; returns how many."""
-    return int(SocialAccount.objects.filter(user=user).delete()[0])
+def delete_of(user: User, *, since: datetime | None = None) -> int:
+    """End all links of a person, or those made `since` then; returns how many."""
+    links = SocialAccount.objects.filter(user=user)
+    return int((links if since is None else links.filter(date_joined__gte=since)).delete()[0])
 
 
 def delete_all(issuer: str) -> int:

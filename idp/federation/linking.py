@@ -154,9 +154,9 @@ def ways_in_of(user: User) -> int:
     return sum(1 for one in allauth.links_of(user) if is_a_way_in(one))
 
 
-def forget_all(user: User) -> None:
-    """End every link (`settings.CREDENTIALS`): the person who set them up was not the owner of the address."""
-    allauth.delete_of(user)
+def forget_all(user: User, *, since: datetime | None = None) -> None:
+    """End every link, or each that was made `since` then (`settings.CREDENTIALS`): it was not the owner of the address who made it."""
+    allauth.delete_of(user, since=since)
 
 
 def _refresh(upstream: Upstream, known: Link, who: Identity, *, first: bool = False) -> None:

@@ -29,6 +29,8 @@ from .models import Factor, Phone, RecoveryCode, RecoveryCodes, TotpDevice, WebA
 from .verification import RECOVERY_LENGTH
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.http import HttpRequest
 
 MOST = 5  # apps per person: each is one more chance per guess
@@ -211,9 +213,14 @@ def make_codes(user: User, *, request: HttpRequest) -> list[str]:
     return [f"{code[:5]}-{code[5:]}" for code in codes]
 
 
-def forget_all(user: User) -> None:
-    """Every factor goes (`settings.CREDENTIALS`): the person who set them up was not the owner of the address (hostile case PW-18)."""
+def forget_all(user: User, *, since: datetime | None = None) -> None:
+    """Every factor goes, or each that was set up `since` then (`settings.CREDENTIALS`): it was not the owner who did (hostile case PW-18)."""
     trust.end(user)
     for model in apps.get_models():
-        if issubclass(model, Factor):
-            model._default_manager.filter(user=user).delete()
+        if not issubclass(model, Factor):
+            continue
+        rows = model._default_manager.filter(user=user)
+        for factor in rows if since is None else rows.filter(created_at__gte=since):
+            if isinstance(factor, HELD):
+                emit(FactorRemoved(kind=factor.kind, factor=factor.persistent_id), person=user.pk)
+            factor.delete()

@@ -14,6 +14,7 @@ from idp.accounts import browsers, gate
 from idp.accounts.models import User
 
 from . import factors, policy, reset, trust
+from .models import Mailbox
 
 if TYPE_CHECKING:
     from .models import Factor
@@ -68,7 +69,7 @@ class SecondFactorStage(_Waiting):
 
     def _confirms_browser(self) -> bool:
         user = self.person
-        if not settings.IDP.confirm_new_browser or not user.email or self.login.signup:
+        if not settings.IDP.confirm_new_browser or not user.email_verified or self.login.signup:
             return False
         return browsers.known_as(self.request, user) is None
 
@@ -90,6 +91,22 @@ class EnrolStage(_Waiting):
         if policy.reaches(sessions.proved(self.request, user).acr, wanted) or not policy.lacks(user, wanted):
             return None, True
         return self.wait()
+
+
+class StillHeldStage(seam.Stage):
+    """The last look: what was proved with a factor that is gone by now, or by a trust that ended, lets nobody in (hostile case MF-11)."""
+
+    key = "still_held"
+
+    def handle(self) -> tuple[HttpResponseBase | None, bool]:
+        user = self.login.user
+        assert isinstance(user, User)
+        entries = [entry for entry in seam.recorded(self.request, user) if entry.get("method") != Mailbox.kind]  # a mailbox proves nothing
+        used = {str(entry.get("device", "")) for entry in entries} - {""}
+        if not used or used <= factors.references(user) | {browser.reference for browser in trust.of_person(user)}:
+            return None, True
+        seam.abandon(self.request)
+        return HttpResponseRedirect(reverse("login")), False
 
 
 def owes_more(request: HttpRequest, user: User) -> bool:

@@ -15,6 +15,7 @@ from django.db.models import F, Q
 
 from idp import sessions
 from idp.accounts import allauth as seam
+from idp.accounts.models import User
 from idp.events import emit
 from idp.events.catalogue import BrowserTrusted, BrowserTrustEnded
 from idp.kernel import clock, context
@@ -24,8 +25,6 @@ from .models import TrustedBrowser
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
-
-    from idp.accounts.models import User
 
 METHOD = "trusted_browser"
 MOST = 10  # per person; the oldest leaves first
@@ -67,20 +66,23 @@ def begin(request: HttpRequest, response: HttpResponseBase, user: User) -> None:
     days = settings.IDP.trusted_browser_days
     if not days:
         return
-    value = request.COOKIES.get(cookie_name(), "")
-    if len(value) not in _LENGTHS:
-        value = secret_token(32)
+    # Never a value that was there before: whoever used this browser earlier, or planted it, would know it and could pass elsewhere.
+    former, value = request.COOKIES.get(cookie_name(), ""), secret_token(32)
     now, origin = clock.now(), context.current()
     with transaction.atomic():
-        facts = {
-            "epoch": user.credential_epoch,
-            "ip": origin.ip[:45],
-            "user_agent": origin.user_agent[:300],
-            "created_at": now,
-            "last_used_at": now,
-            "expires_at": now + timedelta(days=days),
-        }
-        browser, _created = TrustedBrowser.objects.update_or_create(user=user, digest=digest(value), defaults=facts)
+        User.objects.select_for_update().get(pk=user.pk)  # of parallel ones none counts past the others
+        if len(former) in _LENGTHS:
+            TrustedBrowser.objects.filter(user=user, digest=digest(former)).delete()
+        browser = TrustedBrowser.objects.create(
+            user=user,
+            digest=digest(value),
+            epoch=user.credential_epoch,
+            ip=origin.ip[:45],
+            user_agent=origin.user_agent[:300],
+            created_at=now,
+            last_used_at=now,
+            expires_at=now + timedelta(days=days),
+        )
         surplus = TrustedBrowser.objects.filter(user=user).order_by("-pk").values_list("pk", flat=True)[MOST:]
         TrustedBrowser.objects.filter(pk__in=list(surplus)).delete()
         emit(BrowserTrusted(browser=browser.reference), person=user.pk)

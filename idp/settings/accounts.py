@@ -43,11 +43,12 @@ SIGN_IN_STAGES = [
     "idp.mfa.stage.EnrolStage",
     "idp.signin.longer_password.LongerPasswordStage",
     "idp.accounts.allauth.TermsStage",
+    "idp.mfa.stage.StillHeldStage",
     "idp.signin.passkey_adding.OfferStage",
 ]
 
 # What lets a person in beside the password: functions of a person that answer how many (the last way in is never taken away), and
-# functions that end all of it, for an account whose address turned out to be somebody else's.
+# functions that end all of it, or what is newer than `since`, for an account whose address turned out to be somebody else's.
 WAYS_IN = ["idp.mfa.factors.ways_in_of", "idp.federation.linking.ways_in_of"]
 CREDENTIALS = ["idp.federation.linking.forget_all", "idp.mfa.factors.forget_all"]
 

