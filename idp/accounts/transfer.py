@@ -23,7 +23,18 @@ from .phones import canonical_phone
 FORMATS = ("jsonl", "csv", "firebase")
 MOST_TOLD = 100  # reasons
 LONGEST_LINE = 256 * 1024
-OURS = ("sub", "email", "email_verified", "phone", "phone_verified", "password_hash", "disabled", "created_at", "terms_version")
+OURS = (
+    "sub",
+    "email",
+    "email_verified",
+    "phone",
+    "phone_verified",
+    "password_hash",
+    "short_password",
+    "disabled",
+    "created_at",
+    "terms_version",
+)
 
 
 class Wrong(ValueError):
@@ -98,6 +109,8 @@ def described(user: User, *, with_hash: bool) -> dict[str, object]:
     row["created_at"] = user.date_joined.astimezone(UTC).isoformat(timespec="seconds")
     if with_hash and user.has_usable_password():
         row["password_hash"] = user.password
+        if user.short_password:
+            row["short_password"] = True
     return {**row, **profile.stored(user)}
 
 
@@ -121,7 +134,7 @@ def _take(row: object) -> Literal["created", "existing"]:
 
 
 def _create(row: Mapping[str, Any], *, email: str, phone: str, sub: UUID | None) -> None:
-    flags = {name: _flag(row, name) for name in ("email_verified", "phone_verified", "disabled")}
+    flags = {name: _flag(row, name) for name in ("email_verified", "phone_verified", "short_password", "disabled")}
     try:
         claims = profile.validated({name: value for name, value in row.items() if name not in OURS and value not in (None, "")})
         stored = hashers.encoded(row["password_hash"]) if row.get("password_hash") else ""
@@ -138,7 +151,7 @@ def _create(row: Mapping[str, Any], *, email: str, phone: str, sub: UUID | None)
         people.mark_verified(user)
     if flags["phone_verified"] and phone:
         people.mark_verified(user, phone=True)
-    more: dict[str, object] = {}
+    more: dict[str, object] = {"short_password": True} if flags["short_password"] else {}
     if row.get("created_at"):
         more["date_joined"] = _moment(row["created_at"])
     if isinstance(row.get("terms_version"), str):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from idp.accounts import address_change, profile
@@ -17,7 +18,12 @@ from idp.accounts.address_change import Kind
 from idp.accounts.models import User
 from idp.console import export
 from idp.kernel import generations
+from idp.mfa import factors
+from idp.mfa.models import Phone
 from idp.notifications import delivery
+from tests.support.authenticator import enrol
+from tests.support.factories import PASSWORD
+from tests.support.security_key import add_key
 from tests.support.world import World, ada, shop, signing_keys  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,6 +82,71 @@ def test_no_page_costs_more_than_twelve_statements(here, world, shop):
         if len(ours) > MOST_STATEMENTS:
             dear[path] = ours
     assert dear == {}
+
+
+@pytest.fixture
+def full(world, ada, monkeypatch):
+    """Everything that an account can hold beside its password: apps, keys, phones, recovery codes, trusted browsers."""
+    values = {"sms_codes": True, "trusted_browser_days": 30, "lost_factor_hours": 24, "enrolment_grace_days": 0}
+    monkeypatch.setattr(settings, "IDP", settings.IDP.model_copy(update=values))
+    person = User.objects.get(pk=ada.pk)
+    apps = [enrol(person, name=f"App {number}") for number in range(factors.MOST)]
+    for number in range(factors.MOST):
+        add_key(person, name=f"Key {number}")
+        Phone(user=person, name="", number=f"+49151234567{number}0").save()
+    factors.make_codes(person, request=type("Request", (), {"session": None})())
+    return person, apps
+
+
+def test_nor_does_one_in_the_middle_of_a_sign_in(full):
+    """With five of each kind, and whatever waits."""
+    person, apps = full
+    dear = {}
+
+    def look(browser, path):
+        browser.get(path)
+        with CaptureQueriesContext(connection) as captured:
+            assert browser.get(path).status_code == 200, path
+        ours = [query["sql"] for query in captured.captured_queries if not CONTROL.match(query["sql"].lstrip())]
+        ours = [sql for sql in ours if "kernel_generation" not in sql]
+        if len(ours) > MOST_STATEMENTS:
+            dear[path] = ours
+
+    browser = Client()
+    browser.post("/login", {"login": person.email, "password": PASSWORD})
+    look(browser, "/login/second-factor")
+    look(browser, "/login/lost-factor")
+    browser.post("/login/second-factor", {"code": apps[0].code(), "trust": "1"})
+    # Room for another one of each kind, whose pages are looked at too.
+    factors.remove(person, factors.of_person(person)[-1], request=None)
+    factors.remove(person, factors.phones_of(person)[-1], request=None)
+    device, key, phone = factors.of_person(person)[0], factors.keys_of(person)[0], factors.phones_of(person)[0]
+    paths = (
+        "",
+        "/authenticator",
+        f"/authenticator/{device.pk}",
+        "/passkey",
+        f"/passkey/{key.pk}",
+        "/recovery-codes",
+        "/phone",
+        f"/phone/{phone.pk}",
+    )
+    for path in paths:
+        look(browser, f"/account/security{path}")
+    assert dear == {}
+
+
+def test_nor_where_something_must_be_set_up(world, ada, monkeypatch):
+    values = {"sms_codes": True, "min_acr": "urn:kairos:acr:mfa", "enrolment_grace_days": 3, "terms_version": "2026-11"}
+    monkeypatch.setattr(settings, "IDP", settings.IDP.model_copy(update=values))
+    browser = Client()
+    browser.post("/login", {"login": ada.email, "password": PASSWORD})
+    for path in ("/login/enrol", "/login/enrol/phone"):
+        browser.get(path)
+        with CaptureQueriesContext(connection) as captured:
+            assert browser.get(path).status_code == 200
+        ours = [query["sql"] for query in captured.captured_queries if not CONTROL.match(query["sql"].lstrip())]
+        assert len([sql for sql in ours if "kernel_generation" not in sql]) <= MOST_STATEMENTS, ours
 
 
 def test_no_page_weighs_more_than_sixty_kilobytes(here, world, shop):

@@ -161,14 +161,19 @@ def test_a_file_that_is_not_there_or_not_text(run, tmp_path):
 def test_what_was_exported_can_be_imported_elsewhere(run, tmp_path):
     _sub, rows = people()
     run("import", "FILE", "--format", "jsonl", rows=rows)
+    User.objects.filter(email="ada@example.org").update(short_password=True)
     target = str(tmp_path / "out")
     answer, _failed = run("export", target, "--with-password-hashes")
     assert answer["exported"] == 3
     assert stat.S_IMODE(Path(target).stat().st_mode) == 0o600
-    before = list(User.objects.order_by("pk").values("pk", "email", "phone", "password", "claims", "is_active", "date_joined"))
+    before = list(
+        User.objects.order_by("pk").values("pk", "email", "phone", "password", "claims", "is_active", "date_joined", "short_password")
+    )
     User.objects.all().delete()
     run("import", target, "--format", "jsonl")
-    after = list(User.objects.order_by("pk").values("pk", "email", "phone", "password", "claims", "is_active", "date_joined"))
+    after = list(
+        User.objects.order_by("pk").values("pk", "email", "phone", "password", "claims", "is_active", "date_joined", "short_password")
+    )
     assert [
         {**row, "password": row["password"][:1] == "!" or row["password"], "date_joined": row["date_joined"].replace(microsecond=0)}
         for row in before
