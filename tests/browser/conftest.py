@@ -86,6 +86,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) ->
         "IDP_PRIVACY_URL": "https://example.org/privacy",
         "IDP_TERMS_URL": "https://example.org/terms",
         "IDP_HELP_URL": "https://example.org/help",
+        "IDP_SMS_CODES": "true",
     }
     with provider_process.embedded(tmp_path_factory.mktemp("provider"), seconds=STARTS_WITHIN, settings=settings) as served:
         here = Provider(served)

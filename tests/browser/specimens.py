@@ -16,9 +16,11 @@ from idp import urls
 from idp.accounts import challenge
 from idp.accounts.challenge import Task
 from idp.consent import wording
-from idp.console.phones import NumberForm, PhoneCodeForm
+from idp.console.phones import PhoneCodeForm
+from idp.console.security import NameForm
+from idp.mfa import qr
 from idp.signin import codes
-from idp.signin.forms import CodeForm, LoginForm, SecondFactorForm, SignUpForm
+from idp.signin.forms import CodeForm, LoginForm, NewPasswordForm, NumberForm, SecondFactorForm, SignUpForm
 
 CLIENT = SimpleNamespace(
     name="Meal Planner",
@@ -84,6 +86,11 @@ CODE: dict[str, Any] = {
     "again_url": "/login?switch=1",
 }
 CONSOLE = {"section": "security", "person": "Ana Reyes"}
+DUE = datetime(2026, 11, 23, 8, tzinfo=UTC)
+SHEET = [f"ABCD{number}-EFGHJ" for number in range(10)]
+THERE = SimpleNamespace(label="Example Login", name="example")
+LINK = {"upstream": THERE, "theirs": "ana@work.example", "person": "ana@example.org", "sign_in_url": "/login", "other_url": "/login"}
+HELD = SimpleNamespace(pk=1, name="Laptop", disabled_at=DUE)
 SECOND = {"form": SecondFactorForm(), "takes_codes": True, "switch_url": "/login"}
 SPECIMENS: dict[str, tuple[str, dict[str, Any]]] = {
     "second-factor-phone": ("signin/second_factor.html", {**SECOND, "phones": [(1, "+49 … 89")], "trust_days": 30, "lost_url": "/login"}),
@@ -96,6 +103,61 @@ SPECIMENS: dict[str, tuple[str, dict[str, Any]]] = {
         "signin/lost_factor.html",
         {"form": CodeForm(), "due": datetime(2026, 11, 23, 8, tzinfo=UTC), "back_url": "/login"},
     ),
+    "second-factor-passkey": (
+        "signin/second_factor.html",
+        {**SECOND, "has_keys": True, "has_apps": True, "has_codes": True, "client": CLIENT, "stepping_up": True},
+    ),
+    "enrol": (
+        "signin/enrol.html",
+        {
+            "form": CodeForm(),
+            "possible": True,
+            "app_does": True,
+            "phone_url": "/login/enrol/phone",
+            "drawing": qr.svg("otpauth://totp/specimen"),
+            "manual_key": "ABCD EFGH IJKL MNOP",
+            "uri": "otpauth://totp/specimen",
+            "days": 3,
+            "switch_url": "/login",
+        },
+    ),
+    "enrol-phone": ("signin/enrol_phone.html", {"form": NumberForm(), "client": CLIENT, "back_url": "/login"}),
+    "enrol-phone-code": (
+        "signin/enrol_phone.html",
+        {"form": CodeForm(), "number": "+49 1512 3456789", "notice": "Sent.", "notice_kind": "ok", "other_url": "/x", "back_url": "/x"},
+    ),
+    "enrolled": ("signin/enrolled.html", {"codes": SHEET, "added": "+49 … 89", "client": CLIENT}),
+    "longer-password": ("signin/longer_password.html", {"form": NewPasswordForm(), "person": "ana@example.org", "switch_url": "/login"}),
+    "passkey-offer": ("signin/passkey_offer.html", {"client": CLIENT}),
+    "signup-passkey": ("signin/signup_passkey.html", {"forgot_url": "/password/forgot"}),
+    "signup-passkey-refused": ("signin/signup_passkey.html", {"forgot_url": "/password/forgot", "refusal": "It was not accepted."}),
+    "password-reset": (
+        "signin/password_reset.html",
+        {"form": NewPasswordForm(), "person": "ana@example.org", "password_hint": "15 or more."},
+    ),
+    "verify": ("signin/verify.html", {**CODE, "step": codes.SIGN_UP, "client": CLIENT}),
+    "link-sign-in": ("signin/link.html", {**LINK, "state": "sign_in", "known": True}),
+    "link-other": ("signin/link.html", {**LINK, "state": "other"}),
+    "link-confirm": ("signin/link.html", {**LINK, "state": "confirm"}),
+    "upstream-leaving": ("signin/leaving.html", {"upstream": THERE, "url": "https://login.example/"}),
+    "upstream-failed": ("signin/upstream_failed.html", {"text": "It does not answer.", "upstream": THERE, "back_url": "/login"}),
+    "authenticator": ("console/authenticator.html", {**CONSOLE, "device": HELD, "form": NameForm(), "last": True}),
+    "passkey": ("console/passkey.html", {**CONSOLE, "key": HELD, "form": NameForm(), "last": True}),
+    "passkey-last-way-in": ("console/passkey.html", {**CONSOLE, "key": HELD, "form": NameForm(), "last_way_in": True}),
+    "recovery-codes": ("console/recovery_codes.html", {**CONSOLE, "codes": SHEET, "added": "Phone"}),
+    "recovery-codes-again": ("console/recovery_codes.html", {**CONSOLE, "codes_left": 3}),
+    "receipt": ("console/receipt.html", {"section": "apps", "person": "Ana Reyes", "app": APPS[1], "download_url": "/x"}),
+    "keep-factors": ("console/keep_factors.html", {"state": "ask", "due": DUE}),
+    "keep-factors-done": ("console/keep_factors.html", {"state": "done"}),
+    "keep-factors-gone": ("console/keep_factors.html", {"state": "gone"}),
+    "undo": ("console/address_undo.html", {"state": "ask", "former": "ana@example.org", "address": "eve@example.org"}),
+    "undo-done": ("console/address_undo.html", {"state": "done", "has_mail": True}),
+    "undo-gone": ("console/address_undo.html", {"state": "gone"}),
+    "leaving-asked": ("console/leaving.html", {"state": "asked", "due": DUE, "grace": 14}),
+    "leaving-ask": ("console/leaving.html", {"state": "ask", "due": DUE}),
+    "leaving-kept": ("console/leaving.html", {"state": "kept"}),
+    "leaving-gone": ("console/leaving.html", {"state": "gone"}),
+    "secured": ("console/secured.html", {"has_mail": True}),
     "enrol-nothing": ("signin/enrol.html", {"form": CodeForm(), "days": 3, "switch_url": "/login"}),
     "add-phone": ("console/add_phone.html", {**CONSOLE, "form": NumberForm()}),
     "confirm-phone": ("console/confirm_phone.html", {**CONSOLE, "form": PhoneCodeForm(), "number": "+49 1512 3456789"}),

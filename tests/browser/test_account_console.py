@@ -164,6 +164,61 @@ def test_a_life_in_the_account_console(somebody: Callable[..., Page], visit: Vis
     screenshots.keep(reader, f"{eyes.story}-data-file")
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
+def test_leaving_and_coming_back(somebody: Callable[..., Page], visit: Visit, provider: Provider, script: bool) -> None:
+    number = next(_numbers)
+    email = f"leo{number}@example.org"
+    page = somebody(email, "/account/delete", javascript=script)
+    eyes = Eyes(page, f"leaving-{number}", script)
+    page.click("#delete-submit")
+    eyes.look("delete-not-sure", error=True)
+    page.check("#id_sure")
+    page.click("#delete-submit")
+    page.wait_for_selector("#leaving-asked")
+    eyes.look("asked")
+    page.goto("/account")
+    assert "/login" in page.url
+    [link] = [link for link in mail(provider, email, "being deleted")["links"] if "token=" in link]
+    other = visit(link, javascript=script)
+    assert "token" not in other.url
+    keeping = Eyes(other, f"staying-{number}", script)
+    keeping.look("keep")
+    other.click("#keep-submit")
+    other.wait_for_selector("#leaving-kept")
+    keeping.look("kept")
+    other.goto("/login")
+    provider.sign_in(other, email)
+    other.wait_for_url("**/account")
+
+
+def test_an_address_that_somebody_else_changed_comes_back(somebody: Callable[..., Page], visit: Visit, provider: Provider) -> None:
+    number = next(_numbers)
+    email, new = f"vic{number}@example.org", f"intruder{number}@example.org"
+    page = somebody(email, "/account/address/email")
+    page.fill("#id_address", new)
+    page.click("#address-send")
+    code = re.search(r"\d{6}", mail(provider, new, "is your code")["subject"])
+    assert code is not None
+    page.fill("#id_code", code[0])
+    page.click("#address-confirm")
+    expect(page.locator("[role=status]")).to_contain_text("is verified")
+    [link] = [link for link in mail(provider, email, "was changed")["links"] if "undo" in link]
+    owner = visit(link)
+    eyes = Eyes(owner, f"undo-{number}")
+    eyes.look("ask")
+    owner.click("#undo-submit")
+    owner.wait_for_selector("#undone")
+    eyes.look("done")
+    page.goto("/account")
+    assert "/login" in page.url
+    [link] = [link for link in mail(provider, email, "Reset")["links"] if "token=" in link]
+    owner.goto(link)
+    eyes.look("new-password")
+    owner.fill("#id_password", "an entirely new pass phrase")
+    owner.click("#reset-submit")
+    owner.wait_for_url("**/login?done=reset")
+
+
 def test_this_was_not_me(somebody: Callable[..., Page], provider: Provider) -> None:
     page = somebody("mia@example.org", "/account/activity")
     eyes = Eyes(page, "not-me")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -90,3 +91,29 @@ def test_enrolment_forced_by_an_app_then_sign_in_trust_and_step_up(
         other.click("#second-factor-submit")
         stepped_up = shop.arrived(other)["claims"]
         assert (stepped_up["acr"], stepped_up["amr"], stepped_up["sid"]) == (MFA, ["pwd", "otp", "mfa"], claims["sid"])
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "without script"])
+def test_a_phone_is_set_up_because_an_app_wants_a_second_step(visit: Callable[..., Page], provider: Provider, javascript: bool) -> None:
+    looked = look if javascript else lambda page: page.locator("h1").wait_for()  # axe itself needs script
+    address, number = f"texts-{javascript}@example.org".lower(), f"+4915123456{'78' if javascript else '79'}9"
+    with landing() as place:
+        vault = registered(provider, f"{place.url}/vault", "Vault", min_acr=MFA)
+        page = visit(vault.ask(), javascript=javascript)
+        provider.sign_in(page, address)
+        page.click("#enrol-phone")
+        looked(page)
+        page.fill("#id_number", "no number")
+        page.click("#enrol-phone-send")
+        looked(page)
+        assert page.title().startswith("Error: ")
+        page.fill("#id_number", number)
+        page.click("#enrol-phone-send")
+        page.wait_for_selector("#enrol-phone-submit")
+        looked(page)
+        page.fill("#id_code", re.search(r"\d{6}", provider.wait_for_mail(number)["text"])[0])
+        page.click("#enrol-phone-submit")
+        page.wait_for_selector("#codes")
+        page.click("#codes-kept")
+        claims = vault.arrived(page)["claims"]
+        assert (claims["acr"], claims["amr"]) == (MFA, ["pwd", "sms", "mfa"])

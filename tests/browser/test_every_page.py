@@ -1,0 +1,279 @@
+"""No page without a look: every address of the site is visited here, shown as a specimen, or no page, and a new one is missed by name.
+
+Each page is looked at by axe-core in both modes, at 400 % zoom, by keyboard alone, and without JavaScript (PAGES.md).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from .conftest import PASSWORD, Provider, faults, overflow
+from .specimens import SPECIMENS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+Visit = Callable[..., "Page"]
+APP = "Larder"
+OWNER, STAFF = "every.page@example.org", "every.page.staff@example.org"
+# Route -> what to open. As it is for a stranger …
+STRANGER = {
+    "login": "/login",
+    "login/disabled": "/login/disabled",
+    "login/code": "/login/code",
+    "signup": "/signup",
+    "signup/verify": "/signup/verify",
+    "password/forgot": "/password/forgot",
+    "password/forgot/sent": "/password/forgot/sent",
+    "password/reset": "/password/reset",
+    "account/address/undo": "/account/address/undo",
+    "account/keep": "/account/keep",
+    "account/security/keep": "/account/security/keep",
+    "authorize": "/authorize",
+    "authorize/resume": "/authorize/resume?interaction=gone",
+    "logout/done": "/logout/done",
+    "playground/": "/playground/",
+    "dev/inbox": "/dev/inbox",
+}
+# … for somebody who has just signed in …
+PERSON = {
+    "account": "/account",
+    "account/profile": "/account/profile",
+    "account/password": "/account/password",
+    "account/address/<str:word>": "/account/address/email",
+    "account/apps": "/account/apps",
+    "account/data": "/account/data",
+    "account/delete": "/account/delete",
+    "account/activity": "/account/activity",
+    "account/activity/not-me": "/account/activity/not-me",
+    "account/sessions": "/account/sessions",
+    "account/linked": "/account/linked",
+    "account/security": "/account/security",
+    "account/security/authenticator": "/account/security/authenticator",
+    "account/security/passkey": "/account/security/passkey",
+    "logout": "/logout",
+}
+# … and for staff; `*` is the first row of its list.
+_LISTS = (
+    "oidc/client", "accounts/user", "access/group", "idp_mfa/resetrequest", "federation/upstreamrow", "events/eventrecord",
+    "oidc/refusedrequest", "events/delivery", "notifications/webhook", "ssf/stream", "oidc/signingkey",
+)  # fmt: skip
+_ACTIONS = {
+    "oidc/client": ("", "secret/", "switch/", "delete/"),
+    "accounts/user": ("", "switch/", "sign-out/", "reset/"),
+    "access/group": ("", "edit/", "people/", "delete/"),
+    "idp_mfa/resetrequest": ("", "decide/"),
+    "federation/upstreamrow": ("", "test/", "delete/"),
+    "events/eventrecord": ("", "send/"),
+    "oidc/refusedrequest": ("",),
+    "events/delivery": ("",),
+    "notifications/webhook": ("", "edit/", "key/", "delete/"),
+    "ssf/stream": ("", "delete/"),
+}
+STAFF_PAGES = (
+    {"staff/": "/staff/"}
+    | {f"staff/{name}/": f"/staff/{name}/" for name in _LISTS}
+    | {f"staff/{name}/add/": f"/staff/{name}/add/" for name in ("oidc/client", "access/group", "federation/upstreamrow", "notifications/webhook")}
+    | {f"staff/{name}/<str:object_id>/{action}": f"/staff/{name}/*{action}" for name, actions in _ACTIONS.items() for action in actions}
+    | {"staff/oidc/signingkey/rotate/": "/staff/oidc/signingkey/rotate/", "staff/events/delivery/retry-dead/": "/staff/events/delivery/retry-dead/"}
+)  # fmt: skip
+# Pages in the middle of something: what they look like in each of their states (specimens.py). The ways there are told by the stories.
+SHOWN = {
+    "login/second-factor": ("second-factor-phone", "second-factor-mail", "second-factor-passkey"),
+    "login/enrol": ("enrol", "enrol-nothing", "enrolled"),
+    "login/enrol/phone": ("enrol-phone", "enrol-phone-code"),
+    "login/passkey-offer": ("passkey-offer",),
+    "login/lost-factor": ("lost-factor", "lost-factor-waits"),
+    "login/longer-password": ("longer-password",),
+    "login/terms": ("terms",),
+    "login/link": ("link-sign-in", "link-other", "link-confirm"),
+    "federation/<slug:name>/start": ("upstream-leaving", "upstream-failed"),
+    "federation/<slug:name>/callback": ("upstream-failed",),
+    "signup/passkey": ("signup-passkey", "signup-passkey-refused"),
+    "consent": ("consent", "consent-unverified"),
+    "account/apps/receipt": ("receipt",),
+    "account/security/authenticator/<int:number>": ("authenticator",),
+    "account/security/passkey/<int:number>": ("passkey", "passkey-last-way-in"),
+    "account/security/phone": ("add-phone",),
+    "account/security/phone/confirm": ("confirm-phone",),
+    "account/security/phone/<int:number>": ("remove-phone",),
+    "account/security/recovery-codes": ("recovery-codes", "recovery-codes-again"),
+    "logout/confirm": ("logout", "signing-out", "logged-out"),
+    "logout/upstream": ("logged-out",),
+    "staff/oidc/signingkey/<str:object_id>/retire/": (),  # only for a key that was replaced; the form of staff/oidc/signingkey/rotate/
+}
+# Answers for programs, files, and addresses that only take a form or lead on.
+NO_PAGE = {
+    ".well-known/openid-configuration", ".well-known/oauth-authorization-server", ".well-known/ssf-configuration", ".well-known/webauthn",
+    ".well-known/passkey-endpoints", ".well-known/change-password", "jwks", "token", "userinfo", "introspect", "revoke", "register",
+    "register/<str:client_id>", "client-logo/<str:digest>", "session/check", "ssf/streams", "ssf/streams/<str:stream_id>/poll",
+    "ssf/status", "ssf/subjects/add", "ssf/subjects/remove", "ssf/verify", "api/v1/events", "livez", "readyz", "brand/logo",
+    "brand/<str:name>.css", "favicon.ico", "language", "", "playground", "playground/start", "playground/callback", "playground/act",
+    "dev/inbox.json", "dev/inbox/<str:mail_id>.html", "login/passkey", "login/passkey/options", "login/second-factor/passkey",
+    "login/second-factor/passkey/options", "login/enrol/passkey", "login/enrol/passkey/options", "login/code/resend",
+    "signup/verify/resend", "password/forgot/sent/resend", "federation/<slug:name>/nonce", "federation/<slug:name>/token",
+    "account/data/export", "account/data/download/<str:form>", "account/security/browsers", "account/security/passkey/options",
+    "staff/(?P<url>.*)$", "staff/events/delivery/<str:object_id>/retry/", "staff/events/delivery/<str:object_id>/skip/",
+    "staff/notifications/webhook/<str:object_id>/switch/", "staff/ssf/stream/<str:object_id>/status/",
+}  # fmt: skip
+
+
+def routes(resolver: URLResolver | None = None, before: str = "") -> Iterator[str]:
+    """Every address of the site, as its pattern says it."""
+    for one in (resolver or get_resolver("idp.urls")).url_patterns:
+        here = before + str(one.pattern)
+        if isinstance(one, URLResolver):
+            yield from routes(one, here)
+        elif isinstance(one, URLPattern):
+            yield here
+
+
+def test_every_address_is_looked_at_somewhere() -> None:
+    files = {route for route in routes() if route.endswith(("/csv", "/json"))}
+    sections = {route for route in routes() if "(?P<app_label>" in route}  # Django's, answered with the start page
+    tables = (set(STRANGER), set(PERSON), set(STAFF_PAGES), set(SHOWN), NO_PAGE, files, sections)
+    known = set[str]().union(*tables)
+    assert sorted(set(routes()) - known) == [], "new: look at it"
+    assert sorted(known - set(routes())) == [], "gone"
+    assert sum(len(table) for table in tables) == len(known), "in one place each"
+    assert {name for names in SHOWN.values() for name in names} <= SPECIMENS.keys()
+
+
+# Objects that only happen, or that need another provider.
+OBJECTS = """
+from django.utils import timezone
+from idp.access import groups
+from idp.accounts.models import User
+from idp.federation.models import UpstreamRow
+from idp.mfa.models import ResetRequest
+from idp.notifications.models import Webhook
+from idp.ssf.models import Stream
+groups.create(name="vault", description="Those of the vault")
+UpstreamRow.objects.create(name="specimen", label="Specimen", issuer="https://login.example", client_id="kairos", enabled=False)
+ResetRequest.objects.create(user=User.objects.get(email="OWNER"), source="person", due_at=timezone.now())
+Stream.objects.create(client_id="CLIENT", description="a receiver")
+Webhook.objects.create(name="Warehouse", url="https://hooks.example/", events="account.*", keys="", enabled=False)
+"""
+
+
+class Look:
+    """One person's browser with and without script; signed in anew before five minutes are over."""
+
+    def __init__(self, chromium: Browser, provider: Provider, email: str) -> None:
+        self.chromium, self.provider, self.email = chromium, provider, email
+        self.state: Any = None
+        self.since = 0.0
+
+    def open(self, address: str, *, javascript: bool = True) -> tuple[BrowserContext, Page, int]:
+        if self.email and time.monotonic() - self.since > 200:
+            self.sign_in()
+        context = self.chromium.new_context(
+            base_url=self.provider.url, java_script_enabled=javascript, viewport={"width": 960, "height": 800}, storage_state=self.state
+        )
+        context.set_default_timeout(30_000)
+        page = context.new_page()
+        if "*" in address:
+            above, _, action = address.partition("*")
+            page.goto(above)
+            if above == "/staff/oidc/client/":  # the one that has a secret
+                page.goto(f"{above}?q={APP}")
+            row = page.locator(f"tbody a[href^='{above}']").first
+            address = (row.get_attribute("href") or "").partition("?")[0] + action
+        answer = page.goto(address)
+        assert answer is not None
+        return context, page, answer.status
+
+    def sign_in(self) -> None:
+        context = self.chromium.new_context(base_url=self.provider.url)
+        page = context.new_page()
+        page.goto("/login")
+        page.fill("#id_login", self.email)
+        page.fill("#id_password", PASSWORD)
+        page.click("#login-submit")
+        page.wait_for_url("**/account")
+        self.state, self.since = context.storage_state(), time.monotonic()
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def looks(chromium: Browser, provider: Provider) -> dict[str, Look]:
+    """A stranger, the owner of an account, and staff with something in each list."""
+    for email in (OWNER, STAFF):
+        provider.person(email)
+    provider.served.manage("staff", "grant", STAFF)
+    client = provider.served.add_client(APP, type="web", redirect_uri="https://meals.example/cb")
+    code = OBJECTS.replace("OWNER", OWNER).replace("CLIENT", client["client_id"])
+    served = provider.served
+    subprocess.run(
+        [served.python, "manage.py", "shell", "-c", code], cwd=served.root, env=served.environment, check=True, capture_output=True
+    )
+    page = chromium.new_page(base_url=provider.url)
+    page.goto(f"/authorize?client_id={client['client_id']}&redirect_uri=https://else.example/&response_type=code")  # a refused request
+    page.close()
+    return {"stranger": Look(chromium, provider, ""), "person": Look(chromium, provider, OWNER), "staff": Look(chromium, provider, STAFF)}
+
+
+CASES = [
+    *(("stranger", route, address) for route, address in STRANGER.items()),
+    *(("person", route, address) for route, address in PERSON.items()),
+    *(("staff", route, address) for route, address in STAFF_PAGES.items()),
+]
+
+
+@pytest.mark.parametrize(("who", "route", "address"), CASES, ids=[route or "start" for _, route, _ in CASES])
+def test_a_page(looks: dict[str, Look], who: str, route: str, address: str) -> None:
+    context, page, status = looks[who].open(address)
+    try:
+        assert status in (200, 400, 403), status
+        assert "*" in address or urlsplit(page.url).path == address.partition("?")[0]  # not led elsewhere
+        assert page.locator("h1").count() == 1
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            assert faults(page) == "", scheme
+        page.set_viewport_size({"width": 320, "height": 256})  # 1280 pixels at 400 % (WCAG 1.4.10)
+        assert overflow(page) == 0
+        page.set_viewport_size({"width": 960, "height": 800})
+        walk(page)
+    finally:
+        context.close()
+    if who == "staff":  # without script: tests/browser/test_staff_console.py
+        return
+    context, page, plain = looks[who].open(address, javascript=False)
+    try:
+        assert plain == status
+        assert page.locator("h1").is_visible()
+    finally:
+        context.close()
+
+
+def walk(page: Page) -> None:
+    """By keyboard alone: everything that can be used is reached, and seen when it is (WCAG 2.1.1, 2.4.7)."""
+    wanted = page.locator("a[href]:visible, button:visible, input:visible, select:visible, textarea:visible, summary:visible").count()
+    reached: set[str] = set()
+    for _ in range(wanted + 3):
+        page.keyboard.press("Tab")
+        here = page.evaluate(
+            """() => {
+                const one = document.activeElement;
+                if (one === document.body) return null;
+                const style = getComputedStyle(one);
+                one.dataset.walked = one.dataset.walked || String(document.querySelectorAll("[data-walked]").length + 1);
+                return [one.dataset.walked, style.outlineStyle, style.outlineWidth, one.tagName + " " + (one.id || one.textContent.trim())];
+            }"""
+        )
+        if here is None:  # round the end of the page
+            continue
+        assert (here[1], here[2]) == ("solid", "2px"), here[3]
+        reached.add(here[0])
+    # "Skip to the content" is hidden until it is reached; of radio buttons of one name the arrow keys reach the others.
+    radios = page.evaluate(
+        "(() => { const all = [...document.querySelectorAll('input[type=radio]')]; return all.length - new Set(all.map((r) => r.name)).size })()"
+    )
+    assert len(reached) >= wanted - 1 - radios, f"{len(reached)} of {wanted}"
