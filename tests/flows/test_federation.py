@@ -80,7 +80,7 @@ def test_a_taken_address_is_linked_only_after_signing_in_here(client: Client, co
     answer = go(client, corp)
     assert answer["Location"] == "/login/link"
     page = client.get("/login/link").content.decode()
-    assert 'id="link-sign_in"' in page
+    assert 'id="link-sign-in"' in page
     assert signed_in_as(client) == ""
     assert not SocialAccount.objects.exists()
     answer = sign_in(client, next="/login/link")
