@@ -1,4 +1,4 @@
-"""Kairos ID signing in through another Kairos ID, in a real browser: new, out here and there, and back; with script and without."""
+"""Kairos ID signing in through another Kairos ID, in a real browser: new, returning, conflict, link, unlink, disabled, upstream down."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -86,7 +87,7 @@ def visit(chromium: Browser, two: Two) -> Iterator[Callable[..., Page]]:
     def open_page(path: str, **options: Any) -> Page:
         context = chromium.new_context(base_url=two.here.issuer, **options)
         contexts.append(context)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(60_000)
         page = context.new_page()
         page.goto(path)
         return page
@@ -99,6 +100,8 @@ def visit(chromium: Browser, two: Two) -> Iterator[Callable[..., Page]]:
 def look(page: Page) -> None:
     assert faults(page) == ""
     assert page.locator("h1").count() == 1
+    ids = page.eval_on_selector_all("[id]", "all => all.map(one => one.id)")
+    assert len(ids) == len(set(ids)), ids
     page.set_viewport_size({"width": 320, "height": 600})
     assert overflow(page) == 0
     page.set_viewport_size({"width": 960, "height": 800})
@@ -108,6 +111,12 @@ def prove_there(page: Page, two: Two, email: str) -> None:
     """The other provider's own pages."""
     page.wait_for_url(f"{two.there.issuer}/login**")
     expect(page.locator("#id_login")).to_be_visible()
+    page.fill("#id_login", email)
+    page.fill("#id_password", PASSWORD)
+    page.click("#login-submit")
+
+
+def prove_here(page: Page, email: str) -> None:
     page.fill("#id_login", email)
     page.fill("#id_password", PASSWORD)
     page.click("#login-submit")
@@ -141,3 +150,101 @@ def test_new_returning_and_out_again(visit: Callable[..., Page], two: Two, optio
     page.wait_for_url(f"{two.here.issuer}/account")
     assert two.here.manage("user", "show", email)["sub"] == shown["sub"]
     assert complaints == []
+
+
+def test_a_conflict_is_settled_by_the_person(visit: Callable[..., Page], two: Two) -> None:
+    email = "both@example.org"
+    two.there.add_person(email=email, password=PASSWORD)
+    two.here.add_person(email=email, password=PASSWORD)
+    page = visit("/login")
+    page.click("#upstream-work")
+    prove_there(page, two, email)
+    page.wait_for_url(f"{two.here.issuer}/login/link")
+    look(page)
+    page.click("#link-sign-in")
+    prove_here(page, email)
+    page.wait_for_url(f"{two.here.issuer}/login/link")
+    look(page)
+    expect(page.locator("#link-ours")).to_have_text(email)
+    page.click("#link-confirm")
+    page.wait_for_url(f"{two.here.issuer}/account")
+    second = visit("/login")
+    second.click("#upstream-work")
+    prove_there(second, two, email)
+    second.wait_for_url(f"{two.here.issuer}/account")
+
+
+def test_linking_and_ending_it(visit: Callable[..., Page], two: Two) -> None:
+    two.there.add_person(email="lin@work.example", password=PASSWORD)
+    two.here.add_person(email="lin@example.org", password=PASSWORD)
+    page = visit("/login?next=/account/linked")
+    prove_here(page, "lin@example.org")
+    look(page)
+    page.click("#upstream-work")
+    prove_there(page, two, "lin@work.example")
+    page.wait_for_url(f"{two.here.issuer}/login/link")
+    expect(page.locator("#link-theirs")).to_have_text("lin@work.example")
+    page.click("#link-confirm")
+    page.wait_for_url(f"{two.here.issuer}/account/linked")
+    expect(page.locator("#content")).to_contain_text("lin@work.example")
+    look(page)
+    page.click("button[name=unlink]")
+    expect(page.locator("#content")).to_contain_text("does not sign you in any more")
+    expect(page.locator("button[name=unlink]")).to_have_count(0)
+
+
+def test_the_last_way_in_cannot_be_ended(visit: Callable[..., Page], two: Two) -> None:
+    two.there.add_person(email="last@example.org", password=PASSWORD)
+    page = visit("/login?next=/account/linked")
+    page.click("#upstream-work")
+    prove_there(page, two, "last@example.org")
+    page.wait_for_url(f"{two.here.issuer}/account/linked")
+    expect(page.locator("#content")).to_contain_text("Your last way in")
+    expect(page.locator("button[name=unlink]")).to_have_count(0)
+    look(page)
+
+
+def test_somebody_disabled_stays_out(visit: Callable[..., Page], two: Two) -> None:
+    email = "gone@example.org"
+    two.there.add_person(email=email, password=PASSWORD)
+    page = visit("/login")
+    page.click("#upstream-work")
+    prove_there(page, two, email)
+    page.wait_for_url(f"{two.here.issuer}/account")
+    two.here.manage("user", "disable", email)
+    second = visit("/login")
+    second.click("#upstream-work")
+    prove_there(second, two, email)
+    second.wait_for_url(f"{two.here.issuer}/login/disabled")
+    second.goto("/account")
+    expect(second.locator("#login-submit")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_googles_button_follows_its_rules(visit: Callable[..., Page], two: Two, scheme: str) -> None:
+    if scheme == "light":
+        two.here.manage("upstream", "add", "google", "--kind", "google", "--label", "Google", "--issuer", "https://accounts.google.com",
+                        "--client-id", "x", given="y\n")  # fmt: skip
+    page = visit("/login", color_scheme=scheme)
+    button = page.locator("#upstream-google")
+    expect(button).to_have_text("Sign in with Google")
+    assert button.evaluate("e => getComputedStyle(e).backgroundColor") == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(19, 19, 20)")
+    look(page)
+
+
+def test_an_upstream_that_is_down_leaves_every_other_way(visit: Callable[..., Page], two: Two) -> None:
+    """The last story of the file: it ends the other provider."""
+    two.here.add_person(email="calm@example.org", password=PASSWORD)
+    page = visit("/login")
+    with page.expect_request(lambda request: request.url.startswith(f"{two.there.issuer}/authorize")) as asked:
+        page.click("#upstream-work")
+    page.wait_for_url(f"{two.there.issuer}/login**")
+    two.there.server.stop()
+    state = parse_qs(urlsplit(asked.value.url).query)["state"][0]
+    page.goto(f"{two.here.issuer}/federation/work/callback?{urlencode({'state': state, 'code': 'c', 'iss': two.there.issuer})}")
+    expect(page.locator("#upstream-failed")).to_contain_text("Work does not answer at the moment")
+    expect(page.locator("#upstream-retry")).to_be_visible()
+    look(page)
+    page.click("#upstream-back")
+    prove_here(page, "calm@example.org")
+    page.wait_for_url(f"{two.here.issuer}/account")
