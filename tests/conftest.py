@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 REQUIRE_ALL = os.environ.get("KAIROS_REQUIRE_ALL") == "1"
 # Begins the reason of a skip that even KAIROS_REQUIRE_ALL=1 accepts: the program cannot be installed on every machine.
 OPTIONAL = "optional"
+ARCHITECTURE = Path(__file__).parent / "architecture"
 ON_POSTGRESQL = bool(os.environ.get("KAIROS_TEST_DATABASE_URL"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Some tests belong to one of the two sessions: races to PostgreSQL, processes with their own SQLite to the other."""
     elsewhere = "embedded" if ON_POSTGRESQL else "postgresql"
+    for item in items:
+        if item.path.is_relative_to(ARCHITECTURE):
+            item.add_marker(pytest.mark.embedded)  # about the source, not about what runs: once is enough
     left_out = [item for item in items if item.get_closest_marker(elsewhere)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

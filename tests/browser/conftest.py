@@ -17,6 +17,7 @@ from tests.support import provider as provider_process
 
 # WCAG 2.2 AA, and what axe calls best practice.
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 # Bounds for a machine that does ten other things at the same time; nobody waits for them otherwise.
 STARTS_WITHIN = 180
 expect.set_options(timeout=20_000)
@@ -122,10 +123,18 @@ def visit(chromium: Browser, provider: Provider) -> Iterator[Callable[..., Page]
         context.close()
 
 
-def faults(page: Page) -> str:
+def faults(page: Page, rules: dict[str, Any] = RULES) -> str:
     """What axe-core finds on the page as it is now; empty when nothing."""
-    found = Axe().run(page, options=RULES)
+    found = Axe().run(page, options=rules)
     return found.generate_report() if found.violations_count else ""
+
+
+def faults_in_both_modes(page: Page) -> str:
+    """What axe-core finds in the dark and in the light mode. Only colours differ between them."""
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")  # no half-faded colours
+    found = faults(page, COLOURS)
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    return found or faults(page)
 
 
 def overflow(page: Page) -> int:

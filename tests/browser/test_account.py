@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import faults, overflow
+from .conftest import faults, faults_in_both_modes, overflow
 
 EMAIL = "vera@example.org"
 
@@ -28,9 +28,7 @@ def test_axe_finds_nothing_and_a_small_phone_suffices(signed_in):
     page = signed_in("/account", reduced_motion="reduce")  # no half-faded colours
     for address in ("/account", "/account/apps", "/account/password", "/account/sessions"):
         page.goto(address)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            assert faults(page) == "", f"{address} {scheme}"
+        assert faults_in_both_modes(page) == "", address
         assert page.locator("nav [aria-current=page]").get_attribute("href") == address
         page.set_viewport_size({"width": 320, "height": 600})
         assert overflow(page) == 0, address

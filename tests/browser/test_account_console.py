@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from tests.support import screenshots
 
-from .conftest import Provider, faults, overflow
+from .conftest import Provider, faults, faults_in_both_modes, overflow
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -46,9 +46,7 @@ class Eyes:
         screenshots.keep(self.page, f"{self.story}-{self.seen:02}-{name}")
         if not self.script:  # axe itself needs script
             return
-        for scheme in ("dark", "light"):
-            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            assert faults(self.page) == "", f"{name} {scheme}"
+        assert faults_in_both_modes(self.page) == "", name
         self.page.set_viewport_size({"width": 320, "height": 256})
         assert overflow(self.page) == 0, name
         screenshots.keep(self.page, f"{self.story}-{self.seen:02}-{name}-narrow")

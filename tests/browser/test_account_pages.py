@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from .conftest import PASSWORD, Provider, faults, overflow
+from .conftest import PASSWORD, Provider, faults_in_both_modes, overflow
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -34,9 +34,7 @@ def mail(provider: Provider, to: str, subject: str) -> dict[str, Any]:
 
 def look(page: Page, *, error: bool = False) -> None:
     """What holds for every page and state."""
-    for scheme in ("dark", "light"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        assert faults(page) == ""
+    assert faults_in_both_modes(page) == ""
     assert page.locator("h1").count() == 1
     assert page.locator(".button:not(.outline, .text, .danger):visible").count() <= 1
     assert page.title().startswith("Error: ") == error

@@ -1,4 +1,4 @@
-"""Ten thousand mutations of honest WebAuthn answers: each is a refusal, never an error of ours (issue: property test of CBOR and JSON)."""
+"""Ten thousand mutations of honest WebAuthn answers: each is a refusal, never an error of ours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from idp.mfa.webauthn import assertion, ceremonies, registration
 from idp.mfa.webauthn.refused import Refused
 from tests.support.security_key import BROWSER, SecurityKey, add_key
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.embedded]  # nothing in it is about the database: once is enough
 EACH = 5000
 VALUES: list[Any] = [None, True, 0, -1, 2**70, 1.5, "", "x", "\ud800", "A" * 5000, [], {}, [[]], {"a": {}}, "\x00"]
 DEEP = b"\x81" * 3000  # arrays in arrays: the parser recurses
