@@ -126,9 +126,10 @@ class Guide:
         if "…" not in line:
             return line
         name = line.split("…", maxsplit=1)[0].upper().replace("_", "")
-        client = next(answer for answer in self.answers if isinstance(answer, dict) and "client_id" in answer)
         if "CLIENTSECRET" in name or "KAIROSSECRET" in name:
-            return line.replace("…", client["client_secret"])
+            secret = next(answer["client_secret"] for answer in self.answers if isinstance(answer, dict) and answer.get("client_secret"))
+            return line.replace("…", secret)
+        client = next(answer for answer in self.answers if isinstance(answer, dict) and "client_id" in answer)
         if "CLIENTID" in name or "KAIROSID" in name:
             return line.replace("…", client["client_id"])
         return line.replace("…", secrets.token_urlsafe(32))

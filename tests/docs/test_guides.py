@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ from tests.support.chromium import allow_until, sign_in, sign_out
 from tests.support.landing import landing
 from tests.support.provider import Provider, embedded
 from tests.support.servers import child, need
-from tests.support.upstream import fake_upstream
+from tests.support.upstream import FakeUpstream, fake_upstream
 
 from .guide import Guide, answers
 
@@ -45,18 +46,52 @@ def test_sign_in_with_other_providers(page: Page, tmp_path: Path):
         guide = Guide("sign-in-with-other-providers.md", provider, tmp_path / "reader")
         with fake_upstream(guide.ports["3000"], host="localhost") as other:
             other.client_secret = "the-secret-it-gave-you"
+            sdk = guide.folder / "sdk"
+            sdk.write_text(f'#!/bin/sh\nexec curl --silent --fail "{other.issuer}/sdk?nonce=$1"\n')
+            sdk.chmod(0o755)
             printed = guide.follow()
-            added, tested, led, posted, app = guide.answers
+            added, tested, led, posted, app, shop = guide.answers
             assert added["redirect_uri"] == f"{provider.issuer}/federation/work/callback"
             assert tested["works"] is True
             assert (led["domains"], led["button"]) == (["example.org"], False)
             assert posted["posted_tokens"] is True
             assert app["client_id"] == "phone"
-            assert '"nonce"' in printed
+            assert shop["client_id"] == "shop"
+            assert '"access_token"' in printed
+            one_tap_of_an_app(guide, other)
+            one_tap_at_the_provider(page, guide, other)
+            page.context.clear_cookies()
             page.goto(f"{provider.issuer}/login")
             page.fill("#id_login", "ada@example.org")
             page.press("#id_login", "Enter")
             page.wait_for_url(f"{provider.issuer}/account")
+
+
+def one_tap_of_an_app(guide: Guide, other: FakeUpstream) -> None:
+    """The app's page carries the nonce; its server takes what Google's script would post, from there only, once."""
+    shop = f"http://localhost:{guide.ports['3001']}"
+    with guide.serving(), httpx.Client(base_url=shop, cookies={"g_csrf_token": "t"}, trust_env=False) as browser:
+        for _ in range(300):
+            if answers(shop):
+                break
+            time.sleep(0.1)
+        nonce = re.findall(r'data-nonce="([^"]+)"', browser.get("/").text)[0]
+        form = {"credential": other.id_token(nonce), "g_csrf_token": "t"}
+        assert browser.post("/one-tap", data={**form, "g_csrf_token": "x"}).status_code == 403
+        assert browser.post("/one-tap", data=form).text.startswith("Hello, ")
+
+
+def one_tap_at_the_provider(page: Page, guide: Guide, other: FakeUpstream) -> None:
+    """The script of the guide, with Google's own replaced by one that answers like it."""
+    page.expose_function("credential_for", other.id_token)
+    page.goto(f"{guide.provider.issuer}/login")
+    google = """
+        let told;
+        const id = {initialize: (asked) => { told = asked; }, prompt: async () => told.callback({credential: await credential_for(told.nonce)})};
+        const google = {accounts: {id}};
+    """
+    page.evaluate(f"(async () => {{ {google} {(guide.folder / 'welcome.js').read_text()} }})()")
+    page.wait_for_url(f"{guide.provider.issuer}/account/apps")
 
 
 @pytest.mark.needs("curl")

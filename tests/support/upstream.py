@@ -136,6 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, fake.keys())
         elif path == "/token":
             self._json(*fake.redeem({**values, "authorization": self.headers.get("Authorization", "")}))
+        elif path == "/sdk":  # what a phone or a page asks without us
+            self._send(200, {}, fake.id_token(values["nonce"]).encode())
         elif path == "/userinfo":
             self._json(200, fake.user_info if fake.user_info is not None else fake.person)
         else:
