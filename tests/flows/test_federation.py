@@ -250,6 +250,24 @@ def test_the_last_way_in_stays(client: Client, corp: FakeUpstream):
     assert not SocialAccount.objects.exists()
 
 
+def test_an_address_that_is_proved_on_the_way_says_nothing_about_a_password(client: Client, corp: FakeUpstream):
+    """MF-14: `amr` is true for what happened, also where the address had to be proved before anybody got in."""
+    from idp.sessions.models import BrowserSession
+    from tests.support.mailbox import mails
+
+    go(Client(), corp)
+    user = User.objects.get()
+    user.set_password(PASSWORD)
+    user.email_verified_at = None
+    user.save()
+    BrowserSession.objects.all().delete()
+    corp.person |= {"email_verified": False}
+    go(client, corp)
+    [code] = [mail.code for mail in mails(user.email) if "is your code" in mail.subject]
+    assert client.post("/signup/verify", {"code": code})["Location"] == "/account"
+    assert BrowserSession.objects.exclude(sid="").get().amr == []
+
+
 def test_saying_no_there_leads_back(client: Client, corp: FakeUpstream):
     left = client.post("/federation/corp/start", {"next": "/account/apps"})
     back = corp.arrive(left["Refresh"].removeprefix("0; url="))
