@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -80,6 +80,7 @@ class House:
 
     def __init__(self, stack: ExitStack) -> None:
         self.workers = ExitStack()
+        self.begun: list[servers.Server] = []
         self.database = stack.enter_context(servers.postgresql())
         self.broker = stack.enter_context(servers.redis())
         self.sink = Sink()
@@ -127,16 +128,25 @@ class House:
         return self.sql(ROWS)
 
     def worker(self, concurrency: int = 1) -> servers.Server:
-        return self.workers.enter_context(servers.worker(self.environ, options=["--concurrency", str(concurrency)]))
+        return self._begun(servers.worker(self.environ, options=["--concurrency", str(concurrency)]))
 
     def beat(self) -> servers.Server:
-        return self.workers.enter_context(servers.beat(self.environ))
+        """Starts while the test goes on."""
+        return self._begun(servers.beat(self.environ, wait=False))
+
+    def _begun(self, server: AbstractContextManager[servers.Server]) -> servers.Server:
+        running = self.workers.enter_context(server)
+        self.begun.append(running)
+        return running
 
     def redis(self) -> Any:
         return redis_client.Redis.from_url(self.broker.url, socket_timeout=2)
 
     def leave(self) -> None:
         """As it was before the first test."""
+        for server in self.begun:
+            server.begin_stop()
+        self.begun.clear()
         self.workers.close()
         self.sql("TRUNCATE events_delivery")
         self.redis().flushall()
