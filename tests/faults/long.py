@@ -390,10 +390,8 @@ def _ask_for_mail(here: Site, count: int) -> int:
     asked = 0
     for _ in range(count):
         browser = here.browser()
-        page = browser.get("/password/forgot")
-        form = page.form()
-        field = next(name for name in ("email", "login") if name in form.fields)
-        answer = browser.post(form.action or "/password/forgot", {**form.fields, field: f"nobody{random.randrange(10**9)}@example.org"})
+        address = f"nobody{random.randrange(10**9)}@example.org"
+        answer = browser.submit(browser.get("/password/forgot"), button="forgot-submit", email=address)
         asked += answer.status in (200, 302, 303)
     return asked
 

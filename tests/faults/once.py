@@ -218,12 +218,14 @@ class Hands:
 
     def second_factor(self, address: str, code: Callable[[], str]) -> list[bool]:
         """Ten browsers in which the password was right, and one code."""
-        browsers, pages = [], []
-        for hand in range(10):
-            browser = self.anybody(hand)
-            answer = browser.submit(browser.get("/login"), button="login-submit", login=address, password=PASSWORD)
-            browsers.append(browser)
-            pages.append(browser.follow(answer))
+        browsers = [self.anybody(hand) for hand in range(10)]
+
+        def sign_in(hand: int) -> Answer:
+            page = browsers[hand].get("/login")
+            return browsers[hand].follow(browsers[hand].submit(page, button="login-submit", login=address, password=PASSWORD))
+
+        with ThreadPoolExecutor(10) as pool:
+            pages = list(pool.map(sign_in, range(10)))
         one = code()
         return self.race(10, lambda hand: browsers[hand].submit(pages[hand], button="second-factor-submit", code=one).status == 302)
 
