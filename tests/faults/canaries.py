@@ -45,7 +45,7 @@ def search(here: Site) -> dict[str, Any]:
     listener = Listener(here.redis_url)
     with ExitStack() as stack:
         secrets, personal = live(here, Hands(here, stack))
-    here.drained(seconds=120)
+    here.drained(seconds=120, hurry=True)
     client = redis_client.Redis.from_url(here.redis_url)
     heard = "\n".join(listener.heard)
     kept = b"".join(client.dump(key) or b"" for key in client.scan_iter())
@@ -163,5 +163,6 @@ def forms(needle: str) -> list[str]:
 
 def arguments(heard: str) -> list[str]:
     """Tasks whose arguments are not empty."""
-    found = re.findall(r'argsrepr\W+"?([^"\\]*)\W+"?kwargsrepr\W+"?([^"\\]*)', heard)
+    found = re.findall(r'"argsrepr\\*": \\*"([^"\\]*)\\*", \\*"kwargsrepr\\*": \\*"([^"\\]*)', heard)
+    assert found, "no task was heard"
     return [f"{args} {named}" for args, named in found if (args, named) != ("()", "{}")]

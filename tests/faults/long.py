@@ -399,7 +399,7 @@ def _ask_for_mail(here: Site, count: int) -> int:
 def single_use(options: argparse.Namespace) -> dict[str, Any]:
     """RC-05 over HTTP: many hands at the same moment with one thing that counts once, against four processes."""
     with site(masters=2, workers=1, failpoints="before_answer:0.25") as here:
-        return once.rounds(here, options.rounds, lambda text: print(text, file=sys.stderr, flush=True))
+        return once.rounds(here, options.rounds, lambda text: print(text, file=sys.stderr, flush=True), deaths=options.deaths)
 
 
 def secrets_kept(options: argparse.Namespace) -> dict[str, Any]:
@@ -452,6 +452,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15, help="redis, outside: of each fault")
     parser.add_argument("--stops", type=int, default=20, help="postgresql")
     parser.add_argument("--rounds", type=int, default=100, help="once")
+    parser.add_argument("--deaths", type=int, default=10, help="once: rounds in which the winner dies before it answers")
     options = parser.parse_args()
     failed = False
     for name in options.scenarios or SCENARIOS:
