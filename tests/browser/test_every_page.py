@@ -220,6 +220,10 @@ def looks(chromium: Browser, provider: Provider) -> Iterator[dict[str, Look]]:
         [served.python, "manage.py", "shell", "-c", code], cwd=served.root, env=served.environment, check=True, capture_output=True
     )
     page = chromium.new_page(base_url=provider.url)
+    page.goto("/password/forgot")  # a mail, so that there is a delivery
+    page.fill("#id_email", OWNER)
+    page.locator("main form button.button").first.click()
+    page.wait_for_url("**/password/forgot/sent*")
     page.goto(f"/authorize?client_id={client['client_id']}&redirect_uri=https://else.example/&response_type=code")  # a refused request
     page.close()
     found = {"stranger": Look(chromium, provider, ""), "person": Look(chromium, provider, OWNER), "staff": Look(chromium, provider, STAFF)}

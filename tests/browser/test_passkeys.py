@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 from .conftest import Complaints, Provider, faults
 from .test_second_factor import look
@@ -71,8 +71,8 @@ def add_passkey(page: Page, provider: Provider, held: Authenticator, email: str)
 
 
 def arrive(page: Page, path: str) -> None:
-    """Wait until the browser is there (a pattern would find the path in `next=` too)."""
-    page.wait_for_url(lambda url: urlsplit(url).path == path)
+    """Wait until the browser is there (without its beginning the pattern would find the path in `next=` too)."""
+    expect(page).to_have_url(re.compile(rf"^https?://[^/?#]+{re.escape(path)}(?:[?#]|$)"))
 
 
 def sign_out(page: Page) -> None:

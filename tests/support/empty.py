@@ -26,4 +26,5 @@ def keep() -> None:
 def lay(data_dir: Path) -> None:
     """Give a provider that is about to start with this `IDP_DATA_DIR` such a database, if there is one."""
     if path := os.environ.get(_AT):
+        data_dir.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, data_dir / "kairos.sqlite3")
