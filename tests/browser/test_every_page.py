@@ -273,7 +273,7 @@ def walk(page: Page) -> None:
                 return [one.dataset.walked, style.outlineStyle, style.outlineWidth, one.tagName + " " + (one.id || one.textContent.trim())];
             }"""
         )
-        if here is None:  # round the end of the page
+        if here is None or here[3].startswith("IFRAME "):  # round the end of the page, or in the page of another
             continue
         assert (here[1], here[2]) == ("solid", "2px"), here[3]
         reached.add(here[0])
