@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 
+from idp.accounts import erasure
 from idp.accounts.models import User
 from idp.events.models import EventRecord
 from tests.support.factories import PASSWORD
@@ -142,6 +143,16 @@ def test_life_of_an_account(run):
     names = list(EventRecord.objects.exclude(name="operator.command_run").order_by("id").values_list("name", flat=True))
     assert names[:3] == ["account.created", "account.email_verified", "account.verified"]
     assert names[3:] == ["account.disabled", "account.enabled", "account.password_changed"]
+
+
+def test_who_is_leaving_is_not_called_disabled_while_they_may_come_back(run):
+    run("create", "--email", "ana@example.org", "--password-stdin", "--verified", stdin=PASSWORD)
+    erasure.ask(User.objects.get())
+    with pytest.raises(CommandError, match="may change their mind"):
+        run("disable", "ana@example.org")
+    run("enable", "ana@example.org")
+    run("disable", "ana@example.org")
+    assert not erasure.keep(User.objects.get())
 
 
 @pytest.mark.parametrize("who", ["nobody@example.org", "00000000-0000-0000-0000-000000000000", "", "\x00", "x" * 5000])

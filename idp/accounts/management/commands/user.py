@@ -117,6 +117,11 @@ class Command(OperatorCommand):
 
     def disable(self, options: dict[str, Any]) -> dict[str, Any]:
         user = find(options["person"])
+        if user.erase_at is not None:
+            raise CommandError(
+                f"This person asked to be deleted, may change their mind until {user.erase_at:%Y-%m-%d %H:%M} UTC, and could then sign in again. "
+                "Erase them now, or enable and then disable the account, which ends their wish."
+            )
         people.disable(user)
         return described(user)
 
