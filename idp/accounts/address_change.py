@@ -17,14 +17,13 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.crypto import salted_hmac
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from idp.events import catalogue, emit
 from idp.kernel import clock, limits
 from idp.kernel.ids import digest, secret_token
 
-from . import mail, people, sms
+from . import mail, people, sms, ways_in
 from .emails import canonical_email
 from .models import AddressChange, User
 from .phones import canonical_phone
@@ -189,8 +188,7 @@ def undo(token: str) -> User | None:
             # Changes after this one are somebody else's as well; what waits is worthless by the epoch.
             _store(user, kind, row.former, moment=clock.now())
             people.forget_password(user)
-            for path in settings.CREDENTIALS:
-                import_string(path)(user, since=row.done_at)
+            ways_in.forget_all(user, since=row.done_at)
             AddressChange.objects.filter(user=user, kind=kind).exclude(pk=row.pk).delete()
             emit(catalogue.AddressChangeUndone(kind=kind.value), person=user.pk)
             user.refresh_from_db()

@@ -101,8 +101,18 @@ def _start_afresh(request: HttpRequest, user: User, *, client_id: str | None) ->
 
 
 def pending(request: HttpRequest, key: str) -> Stage | None:
-    """The stage `key`, if the sign-in of this browser stands there now: no other step can be reached by its address (MF-05)."""
-    return LoginStageController.enter(request, key)
+    """The stage `key`, if the sign-in of this browser stands there now: no other step can be reached by its address (MF-05).
+
+    It ends when the account does, or when the password was changed since the stage kept its `epoch`.
+    """
+    stage = LoginStageController.enter(request, key)
+    if stage is None:
+        return None
+    user = stage.login.user
+    if not isinstance(user, User) or gate.refusal(user, epoch=stage.state.get("epoch", -1)) is not None:
+        abandon(request)
+        return None
+    return stage
 
 
 def go_on(request: HttpRequest, stage: Stage, *, continue_to: str | None, client_id: str | None) -> HttpResponse:

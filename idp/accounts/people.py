@@ -214,7 +214,8 @@ def set_password(user: User, password: str) -> None:
 def recover(user: User, password_hash: str, *, by_phone: bool = False, short: bool = False) -> None:
     """A new password after proof of the mailbox or the phone; raises Overtaken if the credentials changed since the proof was made.
 
-    `short` as in `passwords.is_short`. The proof also verifies that address. Whatever an earlier squatter set up ends here (PW-18): password, sessions, refresh families.
+    `short` as in `passwords.is_short`. The proof also verifies that address. Whatever an earlier squatter set up ends here (PW-18):
+    password, sessions, refresh families.
     """
     with transaction.atomic():
         _replace_password(user, password_hash, short=short)

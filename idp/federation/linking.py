@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from idp.accounts import address_change, gate, invitations, mail, people, profile, ways_in
@@ -76,8 +75,7 @@ def _decide(upstream: Upstream, who: Identity, invitation: UUID | None) -> Decis
 def _take_over(upstream: Upstream, who: Identity, invitation: UUID | None) -> Decision:
     person = people.supersede_unverified(who.email)
     if person is not None:
-        for path in settings.CREDENTIALS:
-            import_string(path)(person)
+        ways_in.forget_all(person)
         _attach(upstream, person, who, method="takeover")
         return Decision(person)
     held = find(who.email)

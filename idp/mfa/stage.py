@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from idp import sessions
 from idp.accounts import allauth as seam
-from idp.accounts import browsers, gate
+from idp.accounts import browsers
 from idp.accounts.models import User
 
 from . import factors, policy, reset, trust
@@ -117,13 +117,13 @@ def owes_more(request: HttpRequest, user: User) -> bool:
 
 def pending(request: HttpRequest) -> SecondFactorStage | None:
     """The sign-in of this browser that waits for a factor; it ends when the account does, or when the password was changed meanwhile."""
-    stage = _entered(request, KEY)
+    stage = seam.pending(request, KEY)
     return stage if isinstance(stage, SecondFactorStage) else None
 
 
 def pending_enrolment(request: HttpRequest) -> EnrolStage | None:
     """The sign-in of this browser that waits for something to be set up."""
-    stage = _entered(request, ENROL)
+    stage = seam.pending(request, ENROL)
     return stage if isinstance(stage, EnrolStage) else None
 
 
@@ -144,13 +144,3 @@ def complete(
     if owes_more(request, user):
         return None
     return seam.go_on(request, stage, continue_to=continue_to, client_id=client_id)
-
-
-def _entered(request: HttpRequest, key: str) -> _Waiting | None:
-    stage = seam.pending(request, key)
-    if not isinstance(stage, _Waiting):
-        return None
-    if gate.refusal(stage.person, epoch=stage.state.get("epoch", -1)) is not None:
-        seam.abandon(request)
-        return None
-    return stage

@@ -160,8 +160,9 @@ class _Run:
     def note_outage(self, row: Delivery, receiver: EventReceiver, *, failed: bool, refused: bool) -> None:
         """Keep the count of failures without a success. Who refuses does answer: that is no reason to leave them alone."""
         failing = self.failing.setdefault((row.receiver, row.target), set())
+        if failed:
+            failing.add(row.lane)
         if failed or refused:
-            failing.update([row.lane] if failed else [])
             outages.failed(row.receiver, row.target, pausing=len(failing) > outages.TOLERATED)
             self.known.look()
             if since := self.known.since(row.receiver, row.target):

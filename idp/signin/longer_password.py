@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError
@@ -12,16 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from idp.accounts import allauth as seam
-from idp.accounts import gate, passwords, people, recovery
+from idp.accounts import passwords, people, recovery
 from idp.accounts.models import User
 from idp.mfa import factors
 
 from .continuation import Continuation, fields_of
 from .forms import NewPasswordForm
 from .pages import handles_passwords, page
-
-if TYPE_CHECKING:
-    from idp.accounts.allauth import Stage
 
 KEY = "longer_password"
 
@@ -46,7 +42,7 @@ class LongerPasswordStage(seam.Stage):
 def choose(request: HttpRequest) -> HttpResponseBase:
     """`/login/longer-password`: only where a sign-in waits for it."""
     continuation = Continuation(request)
-    stage = _waiting(request)
+    stage = seam.pending(request, KEY)
     if stage is None:
         return HttpResponseRedirect(continuation.url if request.user.is_authenticated else continuation.along("/login"))
     user = stage.login.user
@@ -72,14 +68,3 @@ def choose(request: HttpRequest) -> HttpResponseBase:
     except people.Overtaken:
         seam.abandon(request)
         return HttpResponseRedirect(continuation.along("/login"))
-
-
-def _waiting(request: HttpRequest) -> Stage | None:
-    stage = seam.pending(request, KEY)
-    if stage is None:
-        return None
-    user = stage.login.user
-    if not isinstance(user, User) or gate.refusal(user, epoch=stage.state.get("epoch", -1)) is not None:
-        seam.abandon(request)
-        return None
-    return stage

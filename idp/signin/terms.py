@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -11,21 +10,17 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
 from idp.accounts import allauth as seam
-from idp.accounts import gate, people
-from idp.accounts.models import User
+from idp.accounts import people
 
 from .continuation import Continuation, fields_of
 from .pages import page
-
-if TYPE_CHECKING:
-    from idp.accounts.allauth import Stage
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def accept(request: HttpRequest) -> HttpResponseBase:
     """`/login/terms`: accept, or leave; only where a sign-in waits for it."""
     continuation = Continuation(request)
-    stage = _waiting(request)
+    stage = seam.pending(request, seam.TermsStage.key)
     if stage is None:
         return HttpResponseRedirect(continuation.url if request.user.is_authenticated else continuation.along("/login"))
     if request.method != "POST":
@@ -40,14 +35,3 @@ def accept(request: HttpRequest) -> HttpResponseBase:
     with transaction.atomic():
         people.accept_terms(stage.login.user, settings.IDP.terms_version)
         return seam.go_on(request, stage, continue_to=continuation.url if continuation.fields else None, client_id=continuation.client_id)
-
-
-def _waiting(request: HttpRequest) -> Stage | None:
-    stage = seam.pending(request, seam.TermsStage.key)
-    if stage is None:
-        return None
-    user = stage.login.user
-    if not isinstance(user, User) or gate.refusal(user, epoch=stage.state.get("epoch", -1)) is not None:
-        seam.abandon(request)
-        return None
-    return stage

@@ -36,7 +36,7 @@ class Streams:
 
     def compose(self, record: EventRecord, delivery: Delivery) -> Sequence[Call]:
         """One call per signal; for a stream that is polled the tokens are put where they are fetched, and nothing is left to do."""
-        stream = Stream.objects.filter(pk=delivery.target).exclude(status=Stream.Status.DISABLED).first()
+        stream = _stream_of(delivery)
         client = cache.get(stream.client_id) if stream else None
         if stream is None or client is None:
             return ()
@@ -69,7 +69,7 @@ class Streams:
 
     def address(self, call: Call, delivery: Delivery) -> str:
         """Where the stream is now. Its receiver may have moved it, paused it or given it up since the token was made (SSF 1.0 8.1.1, 8.1.2)."""
-        stream = Stream.objects.filter(pk=delivery.target).exclude(status=Stream.Status.DISABLED).first()
+        stream = _stream_of(delivery)
         if stream is None:
             return ""
         if stream.method == Stream.Method.POLL:
@@ -96,6 +96,10 @@ class Streams:
         if stream is not None:
             log.warning("ssf: stream %s has not answered for %d days and is paused", stream.pk, since.days)
             streams.set_status(stream, Stream.Status.PAUSED, reason="The endpoint has not answered for days.", ours=True)
+
+
+def _stream_of(delivery: Delivery) -> Stream | None:
+    return Stream.objects.filter(pk=delivery.target).exclude(status=Stream.Status.DISABLED).first()
 
 
 def _change_of(record: EventRecord) -> AddressChange | None:

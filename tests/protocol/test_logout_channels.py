@@ -69,6 +69,15 @@ def test_signing_out_puts_one_message_per_client_in_the_outbox(world, shop, ada,
     assert list(Delivery.objects.filter(receiver="backchannel_logout").values_list("attempts", flat=True)) == [0]
 
 
+def told() -> list[str]:
+    """The logout tokens that a worker sends when it looks twice."""
+    with mock.patch.object(outbound, "fetch") as sent:
+        sent.return_value.status = 200
+        delivery.deliver_due()
+        delivery.deliver_due()
+    return [parse_qs(call.kwargs["content"].decode())["logout_token"][0] for call in sent.call_args_list]
+
+
 @pytest.mark.django_db(transaction=True)
 @clause("Back-Channel Logout 2.7", "hostile case LO-09")
 def test_sessions_that_end_without_a_browser_are_told_too(world, shop, ada, browser):
@@ -77,11 +86,7 @@ def test_sessions_that_end_without_a_browser_are_told_too(world, shop, ada, brow
     shop.code(world.browser())
     people.sign_out_everywhere(ada)
     shop.code(world.browser())  # signs in again
-    with mock.patch.object(outbound, "fetch") as sent:
-        sent.return_value.status = 200
-        delivery.deliver_due()
-        delivery.deliver_due()
-    tokens = [parse_qs(call.kwargs["content"].decode())["logout_token"][0] for call in sent.call_args_list]
+    tokens = told()
     sids = {shop.verified(token, typ="logout+jwt", audience=shop.client_id)["sid"] for token in tokens}
     assert (len(tokens), len(sids)) == (2, 2)
 
@@ -101,11 +106,7 @@ def test_when_everybody_is_signed_out_every_app_is_told(world, shop, ada, browse
     shop.code(world.browser())  # signs in again
     record = EventRecord.objects.get(name="account.all_signed_out")
     RECEIVER.compose(record, Delivery.objects.get(event=record.pk, receiver="sessions_over"))  # died before it could say that it was done
-    with mock.patch.object(outbound, "fetch") as sent:
-        sent.return_value.status = 200
-        delivery.deliver_due()
-        delivery.deliver_due()
-    tokens = [parse_qs(call.kwargs["content"].decode())["logout_token"][0] for call in sent.call_args_list]
+    tokens = told()
     subs = {shop.verified(token, typ="logout+jwt", audience=shop.client_id)["sub"] for token in tokens}
     assert (len(tokens), len(subs)) == (2, 2)
     assert set(Delivery.objects.filter(event=record.pk).values_list("state", flat=True)) == {"done"}
