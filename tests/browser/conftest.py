@@ -17,7 +17,7 @@ from tests.support import provider as provider_process
 
 # WCAG 2.2 AA, and what axe calls best practice.
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
-COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 # Bounds for a machine that does ten other things at the same time; nobody waits for them otherwise.
 STARTS_WITHIN = 180
 expect.set_options(timeout=20_000)
@@ -135,6 +135,32 @@ def faults_in_both_modes(page: Page) -> str:
     found = faults(page, COLOURS)
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     return found or faults(page)
+
+
+def walk(page: Page) -> None:
+    """By keyboard alone: everything that can be used is reached, and seen when it is (WCAG 2.1.1, 2.4.7)."""
+    wanted = page.locator("a[href]:visible, button:visible, input:visible, select:visible, textarea:visible, summary:visible").count()
+    reached: set[str] = set()
+    for _ in range(wanted + 3):
+        page.keyboard.press("Tab")
+        here = page.evaluate(
+            """() => {
+                const one = document.activeElement;
+                if (one === document.body) return null;
+                const style = getComputedStyle(one);
+                one.dataset.walked = one.dataset.walked || String(document.querySelectorAll("[data-walked]").length + 1);
+                return [one.dataset.walked, style.outlineStyle, style.outlineWidth, one.tagName + " " + (one.id || one.textContent.trim())];
+            }"""
+        )
+        if here is None or here[3].startswith("IFRAME "):  # round the end of the page, or in the page of another
+            continue
+        assert (here[1], here[2]) == ("solid", "2px"), here[3]
+        reached.add(here[0])
+    # "Skip to the content" is hidden until it is reached; of radio buttons of one name the arrow keys reach the others.
+    radios = page.evaluate(
+        "(() => { const all = [...document.querySelectorAll('input[type=radio]')]; return all.length - new Set(all.map((r) => r.name)).size })()"
+    )
+    assert len(reached) >= wanted - 1 - radios, f"{len(reached)} of {wanted}"
 
 
 def overflow(page: Page) -> int:

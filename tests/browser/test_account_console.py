@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from tests.support import screenshots
 
-from .conftest import Provider, faults, faults_in_both_modes, overflow
+from .conftest import Provider, faults, faults_in_both_modes, overflow, walk
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -232,25 +232,7 @@ def test_this_was_not_me(somebody: Callable[..., Page], provider: Provider) -> N
 @pytest.mark.parametrize("address", PAGES)
 def test_everything_can_be_reached_by_keyboard_and_is_seen_when_it_is(somebody: Callable[..., Page], address: str) -> None:
     page = somebody("kim@example.org", address)
-    wanted = page.locator("a[href]:visible, button:visible, input:visible, select:visible, textarea:visible, summary:visible").count()
-    reached: set[str] = set()
-    for _ in range(wanted + 3):
-        page.keyboard.press("Tab")
-        here = page.evaluate(
-            """() => {
-                const one = document.activeElement;
-                if (one === document.body) return null;
-                const style = getComputedStyle(one);
-                one.dataset.walked = one.dataset.walked || String(document.querySelectorAll("[data-walked]").length + 1);
-                return [one.dataset.walked, style.outlineStyle, style.outlineWidth, one.tagName + " " + (one.id || one.textContent.trim())];
-            }"""
-        )
-        if here is None:  # round the end of the page
-            continue
-        assert (here[1], here[2]) == ("solid", "2px"), here[3]
-        reached.add(here[0])
-    hidden_until_focused = 1  # "Skip to the content"
-    assert len(reached) >= wanted - hidden_until_focused, f"{len(reached)} of {wanted}"
+    walk(page)
 
 
 @pytest.mark.parametrize("address", PAGES)

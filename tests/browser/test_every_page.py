@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from .conftest import PASSWORD, Provider, faults_in_both_modes, overflow
+from .conftest import PASSWORD, Provider, faults_in_both_modes, overflow, walk
 from .specimens import SPECIMENS
 
 if TYPE_CHECKING:
@@ -256,29 +256,3 @@ def test_a_page(looks: dict[str, Look], who: str, route: str, address: str) -> N
     page, plain = looks[who].open(address, javascript=False)
     assert plain == status
     assert page.locator("h1").is_visible()
-
-
-def walk(page: Page) -> None:
-    """By keyboard alone: everything that can be used is reached, and seen when it is (WCAG 2.1.1, 2.4.7)."""
-    wanted = page.locator("a[href]:visible, button:visible, input:visible, select:visible, textarea:visible, summary:visible").count()
-    reached: set[str] = set()
-    for _ in range(wanted + 3):
-        page.keyboard.press("Tab")
-        here = page.evaluate(
-            """() => {
-                const one = document.activeElement;
-                if (one === document.body) return null;
-                const style = getComputedStyle(one);
-                one.dataset.walked = one.dataset.walked || String(document.querySelectorAll("[data-walked]").length + 1);
-                return [one.dataset.walked, style.outlineStyle, style.outlineWidth, one.tagName + " " + (one.id || one.textContent.trim())];
-            }"""
-        )
-        if here is None or here[3].startswith("IFRAME "):  # round the end of the page, or in the page of another
-            continue
-        assert (here[1], here[2]) == ("solid", "2px"), here[3]
-        reached.add(here[0])
-    # "Skip to the content" is hidden until it is reached; of radio buttons of one name the arrow keys reach the others.
-    radios = page.evaluate(
-        "(() => { const all = [...document.querySelectorAll('input[type=radio]')]; return all.length - new Set(all.map((r) => r.name)).size })()"
-    )
-    assert len(reached) >= wanted - 1 - radios, f"{len(reached)} of {wanted}"

@@ -56,6 +56,7 @@ def test_every_page_is_clean_and_readable(visit, provider, app):
         assert page.locator("h1").count() == 1
         page.set_viewport_size({"width": 320, "height": 600})
         assert overflow(page) == 0, name
+        assert faults_in_both_modes(page) == "", name
     assert complaints == []
 
 
