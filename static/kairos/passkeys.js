@@ -8,6 +8,7 @@
   const ROUND = 4 * 60 * 1000; // a challenge lives five minutes
   const ROUNDS = 15;
   let autofill = null; // what can be taken back: only one request may run at a time
+  const busy = () => forms.some((form) => form.dataset.busy);
 
   const ask = async (form) => {
     const body = new URLSearchParams(new FormData(form));
@@ -36,6 +37,7 @@
     if (!Key.isConditionalMediationAvailable || !(await Key.isConditionalMediationAvailable())) return;
     for (let round = 0; round < ROUNDS; round += 1) {
       const { options, state } = await ask(form);
+      if (busy()) return; // the button was pressed meanwhile: two requests at once, and the browser refuses one
       const mine = new AbortController();
       autofill = mine;
       const old = setTimeout(() => mine.abort("old"), ROUND);

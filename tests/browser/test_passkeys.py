@@ -15,9 +15,10 @@ from .conftest import Complaints, Provider, faults
 from .test_second_factor import look
 
 if TYPE_CHECKING:
-    from playwright.sync_api import CDPSession, Page
+    from playwright.sync_api import CDPSession, Page, Route
 
 Visit = Callable[..., "Page"]
+OPTIONS = "**/login/passkey/options"
 
 
 @dataclass
@@ -70,6 +71,21 @@ def add_passkey(page: Page, provider: Provider, held: Authenticator, email: str)
     held.answers(False)
 
 
+def hold_back(page: Page) -> list[Route]:
+    """What the page asks for a passkey from here on; the test says when each is answered (the authenticator must be set before)."""
+    asked: list[Route] = []
+    page.route(OPTIONS, lambda route: asked.append(route))  # noqa: PLW0108 — it marks what it is given
+    return asked
+
+
+def came(page: Page, asked: list[Route], count: int) -> None:
+    for _ in range(200):
+        if len(asked) == count:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{len(asked)} of {count} requests for a passkey")
+
+
 def arrive(page: Page, path: str) -> None:
     """Wait until the browser is there (without its beginning the pattern would find the path in `next=` too)."""
     expect(page).to_have_url(re.compile(rf"^https?://[^/?#]+{re.escape(path)}(?:[?#]|$)"))
@@ -103,11 +119,15 @@ def test_add_sign_in_by_button_and_remove(visit: Visit, provider: Provider) -> N
 
     held.answers(False)
     sign_out(page)
-    page.goto("/login?next=/account/security")
+    with page.expect_response(OPTIONS):
+        page.goto("/login?next=/account/security")
     look(page)
+    asked = hold_back(page)
     page.locator("#passkey-submit").focus()
     page.keyboard.press("Enter")
+    came(page, asked, 1)
     held.answers(True)
+    asked[0].continue_()
     arrive(page, "/account/security")
     page.get_by_role("link", name="Rename or remove").click()
     look(page)
@@ -119,6 +139,25 @@ def test_add_sign_in_by_button_and_remove(visit: Visit, provider: Provider) -> N
     arrive(page, "/account/security")
     assert held.has(0), "signalAllAcceptedCredentials"
     assert complaints == []
+
+
+def test_the_button_is_quicker_than_the_field(visit: Visit, provider: Provider) -> None:
+    """The browser refuses the second of two requests at once: what the field asked for must not stand in the button's way."""
+    page = visit("/login")
+    held = plug_in(page)
+    add_passkey(page, provider, held, "quick@example.org")
+    sign_out(page)
+    asked = hold_back(page)
+    page.goto("/login?next=/account/apps")
+    came(page, asked, 1)
+    page.click("#passkey-submit")
+    came(page, asked, 2)
+    with page.expect_response(OPTIONS):
+        asked[0].continue_()
+    page.wait_for_timeout(200)
+    held.answers(True)
+    asked[1].continue_()
+    arrive(page, "/account/apps")
 
 
 def test_the_browser_offers_it_in_the_field(visit: Visit, provider: Provider) -> None:
