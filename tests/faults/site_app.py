@@ -25,8 +25,8 @@ class FaultsConfig(AppConfig):
         for name, (module, function, when) in {
             "after_outbox_insert": ("idp.events.fanout", "deliver", "after"),
             "after_claim": ("idp.notifications.lanes", "claim", "after"),
-            "before_send": ("idp.notifications.lanes", "_prepare", "after"),
-            "after_send": ("idp.notifications.lanes", "_write", "before"),
+            "before_send": ("idp.notifications.lanes", "_count", "after"),
+            "after_send": ("idp.notifications.lanes", "_end", "before"),
             "before_close": ("idp.notifications.lanes", "_close", "before"),
             "before_answer": ("idp.oidc.token.endpoint", "json_answer", "before"),
         }.items():

@@ -92,7 +92,7 @@ def test_an_event_and_its_deliveries(staff: Browser, monkeypatch: pytest.MonkeyP
     emit(AccountEnabled(), person=ADA)
     emit(AccountEnabled(), person=ADA)
     first, second = EventRecord.objects.filter(name="account.enabled").order_by("id")
-    monkeypatch.setattr("idp.notifications.lanes._prepare", lambda row, receiver: (_ for _ in ()).throw(Refused("answered 418")))
+    monkeypatch.setattr("idp.notifications.lanes._calls", lambda row, receiver, record: (_ for _ in ()).throw(Refused("answered 418")))
     delivery.deliver_due()
     row = Delivery.objects.get(event=first.pk)
     Delivery.objects.filter(pk=row.pk).update(

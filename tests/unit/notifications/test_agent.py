@@ -407,6 +407,30 @@ def test_the_delivery_log_tells_what_was_sent_and_hides_what_it_must(agent: Agen
     assert "v1," not in text
 
 
+def test_what_many_people_need_at_once_is_one_statement(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RC-04: a backlog drains at the speed of statements. Only what the Agent is told is read for each person alone."""
+    from concurrent.futures import ALL_COMPLETED
+
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from idp.notifications import lanes
+
+    monkeypatch.setattr(lanes, "FIRST_COMPLETED", ALL_COMPLETED)
+
+    def cost(people_count: int) -> int:
+        for number in range(people_count):
+            make(f"{User.objects.count()}-{number}@example.org")
+        with CaptureQueriesContext(connection) as captured:
+            assert lanes.deliver_events(seconds=20) == people_count
+        # Elsewhere than in tests generations are looked up once a second.
+        return sum("kernel_generation" not in query["sql"] for query in captured)
+
+    cost(1)  # the signing key is read
+    assert cost(lanes.SLOTS) - cost(1) == lanes.SLOTS - 1
+    assert not Lane.objects.exists()
+
+
 def test_without_an_agent_nothing_is_put_in_the_line(settings: Any) -> None:
     make(allergies=["nuts"])
     assert not Delivery.objects.filter(receiver="agent").exists()
@@ -423,11 +447,11 @@ def test_a_lane_that_gets_an_event_while_it_closes_is_not_forgotten(agent: Agent
     close = lanes._close
     late = iter([lambda: profile.change(user, {"allergies": ["late"]}, role="person")])
 
-    def slow_close(lane: Any) -> bool:
-        for event in late:
+    def slow_close(over: Any) -> Any:
+        for event in late if over else ():
             event()
             break
-        return close(lane)
+        return close(over)
 
     monkeypatch.setattr(lanes, "_close", slow_close)
     delivery.deliver_due()

@@ -52,14 +52,24 @@ def test_the_lane_of_a_dead_worker_is_taken_when_its_lease_is_over() -> None:
         now.shift(timedelta(seconds=settings.DELIVERY_LEASE_SECONDS + 1))
         [second] = lanes.claim(8)
         assert second.key == first.key
-        assert lanes._renew(first) is None
-        assert lanes._look_again(first) is None
-        assert not lanes._close(first)
-        assert not lanes._block(first)
-        lanes.release(first, clock.now())
+        assert lanes._with_time_left([first]) == []
+        assert lanes._look_again([first]) == []
+        assert not lanes._close([first])
+        assert not lanes._block([first])
+        lanes.release([first], clock.now())
         assert lanes.claim(8) == []
         assert Lane.objects.get().owner == second.owner
-        assert lanes._renew(second) is not None
+        now.shift(timedelta(seconds=settings.DELIVERY_LEASE_SECONDS - 1))
+        [renewed] = lanes._with_time_left([second])
+        assert renewed.until > second.until
+
+
+def test_lanes_whose_messages_have_left_already_do_not_end_the_run() -> None:
+    """A run that ended in the middle leaves such lanes behind; the work after them must not wait for the sweep."""
+    for number in range(3 * lanes.SLOTS):
+        work(UUID(int=100 + number))
+    lanes.deliver_events(seconds=20)
+    assert not Lane.objects.exists()
 
 
 def test_a_receiver_that_is_left_alone_keeps_nobody_else_waiting() -> None:
