@@ -14,6 +14,13 @@ def secret_token(nbytes: int = 32) -> str:
     return secrets.token_urlsafe(nbytes)
 
 
+def identifier(nbytes: int = 18) -> str:
+    """A random public name like `secret_token`, but none that a command line would take for an option: it begins with no hyphen."""
+    while (name := secret_token(nbytes)).startswith("-"):
+        pass
+    return name
+
+
 def digest(value: str) -> bytes:
     """SHA-256 of a random secret, 32 bytes: the only form in which the database keeps it.
 

@@ -14,7 +14,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import KeySet
 
 from idp.accounts import people
-from idp.kernel import generations
+from idp.kernel import generations, jose
 from idp.oidc.keys import ring, rotation
 from idp.oidc.models import SigningKey
 from tests.support.browser import Sent
@@ -53,6 +53,19 @@ def test_rotating_twice_in_a_row_publishes_both_keys_before_they_sign(world):
         generations.forget()
         token = service.call("/token", {"grant_type": "client_credentials"}).json()["access_token"]
         jwt.decode(token, cached, algorithms=["ES256"])
+
+
+def test_the_name_of_a_key_can_be_given_to_a_command(world, monkeypatch):
+    """A thumbprint (RFC 7638) that begins with a hyphen would be taken for an option; such a key is never kept."""
+    public_jwk, unlucky = jose.public_jwk, iter([True, False])
+
+    def name(private, algorithm):
+        public = public_jwk(private, algorithm)
+        return {**public, "kid": "-" + public["kid"].lstrip("-")} if next(unlucky) else public | {"kid": public["kid"].lstrip("-")}
+
+    monkeypatch.setattr(jose, "public_jwk", name)
+    [key] = rotation.rotate("EdDSA")
+    assert not key.kid.startswith("-")
 
 
 class Away:

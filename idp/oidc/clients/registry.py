@@ -15,7 +15,7 @@ from idp.events import catalogue, emit
 from idp.events.changes import Changes, diff
 from idp.kernel import generations, sealing
 from idp.kernel.clock import now
-from idp.kernel.ids import secret_token
+from idp.kernel.ids import identifier, secret_token
 from idp.oidc.keys import rotation
 from idp.oidc.models import Client, ClientSecret
 
@@ -88,7 +88,7 @@ def create(
     """
     meta = check(document, kind=type)
     with transaction.atomic():
-        client = Client(client_id=client_id or secret_token(18))
+        client = Client(client_id=client_id or identifier())
         if registration_token_digest is not None:
             client.registration_source = Client.RegistrationSource.DCR
             client.registration_token_digest = registration_token_digest

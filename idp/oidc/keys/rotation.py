@@ -86,6 +86,9 @@ def _make(algorithm: str, *, publish_first: bool, by: UUID | None = None) -> Sig
         publish_first = False  # nothing signs yet: nobody's cached key set can be too old
     private = jose.generate(algorithm)
     public = jose.public_jwk(private, algorithm)
+    while public["kid"].startswith("-"):  # `manage.py keys retire KID` would take it for an option
+        private = jose.generate(algorithm)
+        public = jose.public_jwk(private, algorithm)
     moment = now()
     lead = max(settings.IDP.key_publish_seconds, settings.IDP.jwks_cache_seconds)
     key = SigningKey.objects.create(

@@ -20,6 +20,12 @@ def test_a_secret_is_long_url_safe_and_different_each_time() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", token) for token in tokens)
 
 
+def test_a_name_can_be_given_to_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["-option", "--json", "name-"])
+    monkeypatch.setattr("idp.kernel.ids.secret_token", lambda nbytes: next(drawn))
+    assert ids.identifier() == "name-"
+
+
 def test_a_digest_is_sha256_and_takes_any_text() -> None:
     assert ids.digest("abc") == hashlib.sha256(b"abc").digest()
     assert len(ids.digest("\udcff\x00")) == 32
