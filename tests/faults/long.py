@@ -171,8 +171,8 @@ def latency(options: argparse.Namespace) -> dict[str, Any]:
         drained = before - left
         drain_seconds = time.monotonic() - drain_began
         alone_began, alone_before = time.monotonic(), here.left()
-        time.sleep(20)
-        alone = (alone_before - here.left()) / (time.monotonic() - alone_began)
+        here.drained(seconds=60 + alone_before / 20)
+        alone = alone_before / (time.monotonic() - alone_began)
         return {
             "changes_per_second": round(len(acknowledged) / lasted, 1),
             "latency_seconds_p50": round(_quantile(delays, 0.5), 3),
