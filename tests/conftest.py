@@ -24,12 +24,28 @@ ARCHITECTURE = Path(__file__).parent / "architecture"
 ON_POSTGRESQL = bool(os.environ.get("KAIROS_TEST_DATABASE_URL"))
 
 
+# What takes longest begins first, so that no process works on alone at the end.
+LONGEST = ("browser/test_relying_parties.py", "docs", "browser/test_account_console.py", "browser", "faults")
+
+
+def _rank(item: pytest.Item) -> int:
+    return next((rank for rank, part in enumerate(LONGEST) if item.path.is_relative_to(Path(__file__).parent / part)), len(LONGEST))
+
+
+def _belongs_to_sqlite(item: pytest.Item) -> bool:
+    """About the source, or about Django's handler behind which the same functions are: once is enough."""
+    if item.path.is_relative_to(ARCHITECTURE):
+        return True
+    return isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.callspec.params.get("world") == "views"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Some tests belong to one of the two sessions: races to PostgreSQL, processes with their own SQLite to the other."""
+    items.sort(key=_rank)
     elsewhere = "embedded" if ON_POSTGRESQL else "postgresql"
     for item in items:
-        if item.path.is_relative_to(ARCHITECTURE):
-            item.add_marker(pytest.mark.embedded)  # about the source, not about what runs: once is enough
+        if _belongs_to_sqlite(item):
+            item.add_marker(pytest.mark.embedded)
     left_out = [item for item in items if item.get_closest_marker(elsewhere)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

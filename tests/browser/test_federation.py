@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support import empty
 from tests.support import provider as provider_process
-from tests.support.servers import ROOT, child, child_environ, free_port
 
 from .conftest import PASSWORD, STARTS_WITHIN, Complaints, faults, overflow
 
@@ -24,29 +18,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.embedded, pytest.mark.slow]
-
-
-@contextmanager
-def elsewhere(data_dir: Path) -> Iterator[provider_process.Provider]:
-    """Another Kairos ID under another host name: cookies do not know ports."""
-    port = free_port()
-    issuer = f"http://127.0.0.1:{port}"
-    environ = child_environ(
-        IDP_ENV="development", IDP_DATA_DIR=str(data_dir), IDP_ISSUER=issuer, PORT=str(port), IDP_BRAND_NAME="Work ID",
-        IDP_ARGON2_MEMORY_KIB="7168", IDP_ARGON2_ITERATIONS="1",
-    )  # fmt: skip
-    empty.lay(data_dir)
-    with child("upstream", [sys.executable, "manage.py", "run_development"], environ=environ, cwd=ROOT) as server:
-        server.port, server.url = port, issuer
-        server.wait_until(lambda: _answers(issuer), seconds=STARTS_WITHIN)
-        yield provider_process.Provider(issuer, environ, data_dir, ROOT, sys.executable, server)
-
-
-def _answers(issuer: str) -> bool:
-    try:
-        return httpx.get(f"{issuer}/livez", timeout=2, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 @dataclass
@@ -59,10 +30,12 @@ class Two:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iterator[Two]:
-    settings = {"IDP_OUTBOUND_ALLOW": "127.0.0.1", "IDP_ARGON2_MEMORY_KIB": "7168", "IDP_ARGON2_ITERATIONS": "1"}
-    with (
-        elsewhere(tmp_path_factory.mktemp("there")) as there,
-        provider_process.embedded(tmp_path_factory.mktemp("here"), seconds=STARTS_WITHIN, settings=settings) as here,
+    cheap = {"IDP_ARGON2_MEMORY_KIB": "7168", "IDP_ARGON2_ITERATIONS": "1"}
+    allowed, other_name = {"IDP_OUTBOUND_ALLOW": "127.0.0.1", **cheap}, {"IDP_BRAND_NAME": "Work ID", **cheap}
+    start = provider_process.embedded
+    with (  # cookies do not know ports: they need different hosts
+        start(tmp_path_factory.mktemp("there"), seconds=STARTS_WITHIN, settings=other_name, host="127.0.0.1") as there,
+        start(tmp_path_factory.mktemp("here"), seconds=STARTS_WITHIN, settings=allowed) as here,
     ):
         client = there.add_client(
             "Here",

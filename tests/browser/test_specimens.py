@@ -25,17 +25,27 @@ class Shown:
     complaints: Complaints
 
 
-@pytest.fixture(scope="module", params=SPECIMENS)
-def shown(request, chromium, provider) -> Iterator[Shown]:
-    """One page for all the questions of this file: a browser context costs more than a question."""
+@pytest.fixture(scope="module")
+def watched(chromium, provider) -> Iterator[tuple[Page, Complaints]]:
+    """One page for the whole file: a browser context costs more than all questions to a specimen."""
     context = chromium.new_context(base_url=provider.url, viewport=WIDE, reduced_motion="reduce")  # no half-faded colours
     page, complaints = context.new_page(), Complaints()
     complaints.watch(page)
+    yield page, complaints
+    context.close()
+
+
+@pytest.fixture(scope="module", params=SPECIMENS)
+def shown(request, watched) -> Iterator[Shown]:
+    page, complaints = watched
+    page.goto("about:blank")
+    page.context.clear_cookies()
+    complaints.clear()
     if request.param in ("form-post", "signing-out"):  # stay: without its script the page does not leave by itself
         page.route("**/*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
     page.goto(f"/specimen/{request.param}")
     yield Shown(request.param, page, complaints)
-    context.close()
+    page.unroute_all()
 
 
 def test_axe_finds_nothing(shown):

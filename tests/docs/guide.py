@@ -28,7 +28,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.provider import Provider
+from tests.support.provider import WEB, Provider
 from tests.support.servers import ROOT, child, free_port
 
 DOCS = ROOT / "docs"
@@ -138,7 +138,7 @@ class Guide:
 def answers(address: str) -> bool:
     """Does anything speak HTTP there?"""
     try:
-        httpx.get(address, timeout=5, trust_env=False)
+        WEB.get(address, timeout=5)
     except httpx.TransportError:
         return False
     return True

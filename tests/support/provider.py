@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,11 @@ from typing import Any
 import httpx
 
 from . import empty
+from .commands import Commands
 from .servers import ROOT, Server, child, child_environ, free_port
 
+# httpx.get() would read the certificates of the whole world first, forty milliseconds of a core, at every question.
+WEB = httpx.Client(trust_env=False, timeout=20, limits=httpx.Limits(max_keepalive_connections=0))
 PASSWORD = "correct horse battery staple"
 
 
@@ -30,13 +32,11 @@ class Provider:
     root: Path
     python: str
     server: Server
+    commands: Commands
 
     def manage(self, *arguments: str, given: str = "") -> Any:
         """Run `manage.py … --json` with `given` on standard input; returns what it answered. Raises with its message when it fails."""
-        done = subprocess.run(
-            [self.python, "manage.py", *arguments, "--json"],
-            cwd=self.root, env=self.environment, input=given, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = self.commands.run([*arguments, "--json"], given)
         if done.returncode:
             raise RuntimeError(f"manage.py {' '.join(arguments)}: {done.stderr}")
         return json.loads(done.stdout)
@@ -75,26 +75,33 @@ def embedded(
     python: str = sys.executable,
     seconds: float = 180,
     settings: Mapping[str, str] | None = None,
+    host: str = "localhost",
 ) -> Iterator[Provider]:
     """Serve on a free port until the block ends, with nothing of the tests' own settings and nothing of the developer's.
 
     Without a `command` of its own it starts on an empty database where the fixture `django_db_setup` has made one.
-    `settings` are further environment variables. Raises `DidNotStart` when it does not answer within `seconds`.
+    `settings` are further environment variables, `host` is the name under which it is known. Raises `DidNotStart` when it does not answer within `seconds`.
     """
     port = free_port()
-    issuer = f"http://localhost:{port}"
+    issuer = f"http://{host}:{port}"
     environment = child_environ(IDP_ENV="development", IDP_DATA_DIR=str(data_dir), PORT=str(port), **(settings or {}))
+    if host != "localhost":
+        environment["IDP_ISSUER"] = issuer
     if command is None:
         empty.lay(data_dir)
         command = (sys.executable, "manage.py", "run_development")
     with child("provider", command, environ=environment, cwd=root) as server:
         server.port, server.url = port, issuer
         server.wait_until(lambda: _answers(issuer), seconds=seconds)
-        yield Provider(issuer, environment, data_dir, root, python, server)
+        commands = Commands(environment, root=root, python=python)
+        try:
+            yield Provider(issuer, environment, data_dir, root, python, server, commands)
+        finally:
+            commands.close()
 
 
 def _answers(issuer: str) -> bool:
     try:
-        return httpx.get(f"{issuer}/livez", timeout=2, trust_env=False).status_code == 200
+        return WEB.get(f"{issuer}/livez", timeout=2).status_code == 200
     except httpx.TransportError:
         return False
