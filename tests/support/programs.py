@@ -30,7 +30,7 @@ PROGRAMS = {
     ),
     "redis": Program(("redis-server",), ("/opt/homebrew/bin/redis-server",), "redis-server"),
     "chromium": Program(
-        ("chromium", "chromium-browser", "google-chrome"),
+        ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"),  # the first is the same without a window
         ("/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
         "chromium",
     ),
