@@ -79,6 +79,10 @@ class Failed(OutboundError):
     """The target did not answer properly in time."""
 
 
+class _UnknownEncoding(Failed):
+    """The body is packed in a way that was not offered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """What the target answered; `headers` with lower-case names."""
@@ -96,11 +100,13 @@ def fetch(
     content: bytes | None = None,
     max_bytes: int = 256 * 1024,
     seconds: float = 5,
+    whole: bool = True,
     resolver: Resolver | None = None,
 ) -> Response:
     """Send one request and return the answer, whatever its status. A redirect is an answer like any other.
 
-    `seconds` is the whole time from resolving to the last byte, `max_bytes` the size of the body after decompression.
+    `seconds` is the whole time from resolving to the last byte, `max_bytes` the size of the body after decompression. Where the status
+    says it all, `whole=False` cuts a longer body off, and one that cannot be unpacked is empty.
     Raises Refused before anything is sent, Failed afterwards; both are OutboundError.
     """
     target = check_syntax(url)
@@ -111,7 +117,7 @@ def fetch(
         httpx.Client(transport=_Transport(network), trust_env=False, follow_redirects=False, timeout=seconds) as client,
         client.stream(method, target, headers=sent_headers, content=content) as answer,
     ):
-        body = _read(answer, max_bytes=max_bytes, network=network)
+        body = _read(answer, max_bytes=max_bytes, network=network) if whole else _beginning(answer, max_bytes=max_bytes, network=network)
         return Response(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, body)
 
 
@@ -347,17 +353,32 @@ class _Body(httpx.SyncByteStream):
 
 def _read(answer: httpx.Response, *, max_bytes: int, network: _Network) -> bytes:
     """The body, decompressed piece by piece, so that a bomb never unfolds in memory."""
+    body = b"".join(_pieces(answer, most=max_bytes + 1, network=network))
+    if len(body) > max_bytes:
+        raise Failed("answer too large")
+    return body
+
+
+def _beginning(answer: httpx.Response, *, max_bytes: int, network: _Network) -> bytes:
+    try:
+        return b"".join(_pieces(answer, most=max_bytes, network=network))
+    except (zlib.error, _UnknownEncoding):
+        return b""
+
+
+def _pieces(answer: httpx.Response, *, most: int, network: _Network) -> Iterator[bytes]:
+    """At most so many bytes of the body."""
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
-        raise Failed("encoding that was not offered")
+        raise _UnknownEncoding("encoding that was not offered")
     unpacker = zlib.decompressobj(wbits=31) if "gzip" in encoding else None
-    body = bytearray()
     for piece in answer.iter_raw(CHUNK):
         network.remaining()
-        body += unpacker.decompress(piece, max_bytes + 1 - len(body)) if unpacker else piece
-        if len(body) > max_bytes:
-            raise Failed("answer too large")
-    return bytes(body)
+        unpacked = (unpacker.decompress(piece, most) if unpacker else piece)[:most]
+        yield unpacked
+        most -= len(unpacked)
+        if most <= 0:
+            return
 
 
 @contextmanager

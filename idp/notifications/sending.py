@@ -67,7 +67,7 @@ def send(job: Job) -> Sent:
 def _one(call: Call, headers: Mapping[str, str], accepts: Callable[[Call, int], bool], entry: dict[str, Any]) -> Refused | NotNow | None:
     try:
         answer = outbound.fetch(
-            call.url, method=call.method, headers=headers, content=call.body.encode(), max_bytes=MOST_ANSWER, seconds=SECONDS
+            call.url, method=call.method, headers=headers, content=call.body.encode(), max_bytes=MOST_ANSWER, seconds=SECONDS, whole=False
         )
     except outbound.Refused:
         return Refused("the address may not be contacted")

@@ -320,6 +320,25 @@ def test_strange_answers_fail_and_tell_nothing(allow: Callable[..., None], answe
         assert caught.value.public == outbound.OutboundError.public
 
 
+@clause("hostile case FT-09")
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        (endless_body, b"x" * 1000),
+        (bomb, b"\0" * 1000),
+        (saying(b"x" * 300_000), b"x" * 1000),
+        (saying(b"short"), b"short"),
+        (saying(b"not gzip", "200 OK", "Content-Encoding: gzip"), b""),
+        (saying(b"x", "200 OK", "Content-Encoding: br"), b""),
+    ],
+)
+def test_where_the_status_says_it_all_a_strange_body_does_no_harm(allow: Callable[..., None], answer: Answer, body: bytes) -> None:
+    with listening(answer) as (port, _):
+        allow("127.0.0.1")
+        found = fetch(f"http://127.0.0.1:{port}/", max_bytes=1000, whole=False)
+    assert (found.status, found.body) == (200, body)
+
+
 def test_gzip_is_unpacked(allow: Callable[..., None]) -> None:
     with listening(saying(gzip.compress(b"a" * 1000), "200 OK", "Content-Encoding: gzip")) as (port, _):
         allow("127.0.0.1")

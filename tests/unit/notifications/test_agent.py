@@ -11,6 +11,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.db.models import Sum
 
 from idp.accounts import people, profile
 from idp.accounts.models import User
@@ -344,6 +346,62 @@ def test_an_agent_that_is_down_is_left_alone_and_found_again(agent: Agent) -> No
     delivery.deliver_due()
     assert len(calls(agent)) == len(people_made), "the first success brings the others forward"
     assert not Outage.objects.exists()
+
+
+def test_an_agent_that_is_away_for_a_day(agent: Agent, probe: Any, waiting: Any) -> None:
+    """FT-09: changes are accepted, mail leaves as ever, the Agent is asked now and then; when it is back everything comes in order."""
+    people_made = [make(f"p{number}@example.org") for number in range(3)]
+    delivery.deliver_due()
+    known = len(calls(agent))
+    asked = []
+    agent.switches["down"] = True
+    with time_machine.travel(clock.now(), tick=True) as now:
+        for hour in range(0, 24, 2):
+            for user in people_made:
+                profile.change(user, {"allergies": [f"hour {hour}"]}, role="person")
+            waiting(hour=hour)
+            for _ in range(4):
+                now.shift(timedelta(minutes=30))
+                delivery.deliver_due()
+            asked.append(Delivery.objects.filter(receiver="agent").aggregate(tried=Sum("attempts"))["tried"])
+            assert len(probe.got) == hour // 2 + 1, "mail is not starved"
+        assert len(calls(agent)) == known
+        assert asked[-1] - asked[0] <= 11 * 4 * len(people_made), "a person's first event is tried, not all that waits behind it"
+        assert Delivery.objects.filter(receiver="agent", state=State.WAITING).count() == 12 * len(people_made)
+        agent.switches["down"] = False
+        now.shift(timedelta(minutes=20))
+        delivery.deliver_due()
+    assert not Delivery.objects.filter(state=State.WAITING).exists()
+    for user in people_made:
+        told = [call for call in agent.state()["calls"] if call["sub"] == str(user.pk)]
+        events = EventRecord.objects.filter(person=user.pk, sequence__isnull=False).order_by("sequence")
+        assert [call["key"] for call in told] == [
+            str(event.pk) for event in events if event.name in ("account.verified", "profile.changed")
+        ]
+        assert agent.state()["people"][str(user.pk)]["allergies"] == ["hour 22"]
+
+
+def test_what_the_agent_says_beside_its_status_does_not_matter(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FT-09: 200 and garbage, more of it than anybody reads, in a packing that it is not in."""
+    from tests.support import agent as stand_in
+
+    answer = stand_in._Handler._answer
+
+    def garbage(self: Any, status: int, *_: Any) -> None:
+        self.send_response(status)
+        self.send_header("content-encoding", "gzip")
+        self.send_header("content-length", "100000")
+        self.end_headers()
+        self.wfile.write(b"\x00\xff<html>" * 12_500)
+
+    monkeypatch.setattr(stand_in._Handler, "_answer", garbage)
+    user = make()
+    delivery.deliver_due()
+    profile.change(user, {"allergies": ["nuts"]}, role="person")
+    delivery.deliver_due()
+    monkeypatch.setattr(stand_in._Handler, "_answer", answer)
+    assert calls(agent, "method") == [("POST",), ("PATCH",)]
+    assert set(Delivery.objects.filter(receiver="agent").values_list("state", "attempts")) == {("done", 1)}
 
 
 def test_one_person_in_trouble_is_no_outage(agent: Agent) -> None:
