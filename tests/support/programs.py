@@ -30,7 +30,7 @@ PROGRAMS = {
     ),
     "redis": Program(("redis-server",), ("/opt/homebrew/bin/redis-server",), "redis-server"),
     "chromium": Program(
-        ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"),  # the first is the same without a window
+        ("chromium", "chromium-browser", "google-chrome"),
         ("/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
         "chromium",
     ),
