@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -24,14 +25,6 @@ ARCHITECTURE = Path(__file__).parent / "architecture"
 ON_POSTGRESQL = bool(os.environ.get("KAIROS_TEST_DATABASE_URL"))
 
 
-# What takes longest begins first, so that no process works on alone at the end.
-LONGEST = ("browser/test_relying_parties.py", "docs", "browser/test_account_console.py", "browser", "faults")
-
-
-def _rank(item: pytest.Item) -> int:
-    return next((rank for rank, part in enumerate(LONGEST) if item.path.is_relative_to(Path(__file__).parent / part)), len(LONGEST))
-
-
 def _belongs_to_sqlite(item: pytest.Item) -> bool:
     """About the source, or about Django's handler behind which the same functions are: once is enough."""
     if item.path.is_relative_to(ARCHITECTURE):
@@ -41,7 +34,6 @@ def _belongs_to_sqlite(item: pytest.Item) -> bool:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Some tests belong to one of the two sessions: races to PostgreSQL, processes with their own SQLite to the other."""
-    items.sort(key=_rank)
     elsewhere = "embedded" if ON_POSTGRESQL else "postgresql"
     for item in items:
         if _belongs_to_sqlite(item):
@@ -85,6 +77,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
     with django_db_blocker.unblock():
         empty.keep()
+
+
+@pytest.fixture(autouse=True)
+def windows_of_limits_are_counted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every so many new windows of limits old ones are deleted: one more statement, which must not depend on the tests before."""
+    monkeypatch.setattr("idp.kernel.limits._new_windows", itertools.count(1))
 
 
 @pytest.fixture(scope="session")
