@@ -40,7 +40,7 @@ STRANGER = {
     "authorize/resume": "/authorize/resume?interaction=gone",
     "logout/done": "/logout/done",
     "playground/": "/playground/",
-    "dev/inbox": "/dev/inbox",
+    "dev/inbox": f"/dev/inbox?to={OWNER}",  # of one person: other tests of the process sent hundreds
 }
 # … for somebody who has just signed in …
 PERSON = {
