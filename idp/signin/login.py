@@ -15,6 +15,7 @@ from idp.accounts.allauth import sign_in
 from idp.accounts.emails import MAX_LENGTH
 from idp.accounts.models import User
 from idp.federation.upstreams import home_of, offered
+from idp.interactions import browser
 from idp.mfa.webauthn import relying_party
 
 from . import code_sign_in
@@ -191,7 +192,8 @@ def show(
     known = bool(form["login"].value()) and not form.errors.get("login")
     form = _with_password(form, known=known)
     second_page = _identifier_first() and known and (request.method == "POST" or again)
-    return page(
+    browser.ensure(request)  # before the page's scripts send several requests at once, each of which would be another browser's
+    answer = page(
         request,
         "login",
         continuation=continuation,
@@ -208,6 +210,8 @@ def show(
         task=challenge.new() if challenge.needed() else None,
         status=status,
     )
+    browser.remember(request, answer)
+    return answer
 
 
 def _with_password(form: IdentifierForm, *, known: bool) -> LoginForm:

@@ -46,6 +46,17 @@ def test_one_tap_signs_in(client: Client, google: FakeUpstream):
     assert session_of(client).person.email == "ada@gmail.com"
 
 
+def test_what_a_page_sends_at_once_comes_from_one_browser(client: Client, google: FakeUpstream):
+    """The sign-in page's script asks for a passkey while something else asks for a nonce, in whatever order the answers come."""
+    client.get("/login")
+    meanwhile = Client()
+    meanwhile.cookies.load({name: morsel.value for name, morsel in client.cookies.items()})
+    fresh = nonce(client)
+    assert meanwhile.post("/login/passkey/options").status_code == 200
+    client.cookies.update(meanwhile.cookies)
+    assert post(client, google.id_token(fresh)).status_code == 200
+
+
 def test_a_token_counts_once(client: Client, google: FakeUpstream):
     """GL-06: a replayed token is refused, in the same browser and in another one."""
     token = google.id_token(nonce(client))
