@@ -146,22 +146,23 @@ def faults_in_both_modes(page: Page) -> str:
 def walk(page: Page) -> None:
     """By keyboard alone: everything that can be used is reached, and seen when it is (WCAG 2.1.1, 2.4.7)."""
     wanted = page.locator("a[href]:visible, button:visible, input:visible, select:visible, textarea:visible, summary:visible").count()
-    reached: set[str] = set()
-    for _ in range(wanted + 3):
-        page.keyboard.press("Tab")
-        here = page.evaluate(
-            """() => {
-                const one = document.activeElement;
-                if (one === document.body) return null;
+    page.evaluate(
+        """() => {
+            window.walked = [];
+            document.addEventListener("focusin", ({ target: one }) => {
                 const style = getComputedStyle(one);
                 one.dataset.walked = one.dataset.walked || String(document.querySelectorAll("[data-walked]").length + 1);
-                return [one.dataset.walked, style.outlineStyle, style.outlineWidth, one.tagName + " " + (one.id || one.textContent.trim())];
-            }"""
-        )
-        if here is None or here[3].startswith("IFRAME "):  # round the end of the page, or in the page of another
-            continue
-        assert (here[1], here[2]) == ("solid", "2px"), here[3]
-        reached.add(here[0])
+                window.walked.push([one.dataset.walked, style.outlineStyle, style.outlineWidth, one.tagName + " " + (one.id || one.textContent.trim())]);
+            });
+        }"""
+    )
+    for _ in range(wanted + 3):
+        page.keyboard.press("Tab")
+    reached: set[str] = set()
+    for number, style, width, what in page.evaluate("window.walked"):
+        if not what.startswith("IFRAME "):  # the page of another
+            assert (style, width) == ("solid", "2px"), what
+            reached.add(number)
     # "Skip to the content" is hidden until it is reached; of radio buttons of one name the arrow keys reach the others.
     radios = page.evaluate(
         "(() => { const all = [...document.querySelectorAll('input[type=radio]')]; return all.length - new Set(all.map((r) => r.name)).size })()"

@@ -1,4 +1,7 @@
-"""The account console in a real browser: every page and state accessible, on a small screen, by keyboard alone, and without script."""
+"""The account console in a real browser: stories with each page and state accessible, on a small screen, and without script.
+
+The pages as somebody finds them who has done nothing yet: test_every_page.py.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,12 @@ from playwright.sync_api import expect
 
 from tests.support import screenshots
 
-from .conftest import Provider, faults, faults_in_both_modes, overflow, walk
+from .conftest import Provider, faults, faults_in_both_modes, overflow
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Visit = Callable[..., "Page"]
-PAGES = (
-    "/account", "/account/profile", "/account/password", "/account/security", "/account/linked", "/account/sessions", "/account/apps",
-    "/account/activity", "/account/activity/not-me", "/account/data", "/account/delete", "/account/address/email",
-)  # fmt: skip
 _numbers = itertools.count(1)
 
 
@@ -227,18 +226,6 @@ def test_this_was_not_me(somebody: Callable[..., Page], provider: Provider) -> N
     page.goto("/account")
     assert "/login" in page.url
     mail(provider, "mia@example.org", "Reset")
-
-
-@pytest.mark.parametrize("address", PAGES)
-def test_everything_can_be_reached_by_keyboard_and_is_seen_when_it_is(somebody: Callable[..., Page], address: str) -> None:
-    page = somebody("kim@example.org", address)
-    walk(page)
-
-
-@pytest.mark.parametrize("address", PAGES)
-def test_every_page_of_the_console_is_accessible(somebody: Callable[..., Page], address: str) -> None:
-    page = somebody("kim@example.org", address)
-    Eyes(page, f"page{address.replace('/', '-')}").look("first")
 
 
 def test_an_apps_colour_is_readable_in_both_modes(visit: Visit, provider: Provider) -> None:

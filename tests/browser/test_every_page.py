@@ -1,6 +1,7 @@
 """No page without a look: every address of the site is visited here, shown as a specimen, or no page, and a new one is missed by name.
 
-Each page is looked at by axe-core in both modes, at 400 % zoom, by keyboard alone, and without JavaScript (PAGES.md).
+Each page is looked at by axe-core in both modes, at 400 % zoom, by keyboard alone, and without JavaScript (PAGES.md); the browser
+complains about none: the Content-Security-Policy refuses nothing, no file is missing, no script fails.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from .conftest import PASSWORD, Provider, faults_in_both_modes, overflow, walk
+from .conftest import PASSWORD, Complaints, Provider, faults_in_both_modes, overflow, walk
 from .specimens import SPECIMENS
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ STAFF_PAGES = (
     | {f"staff/{name}/<str:object_id>/{action}": f"/staff/{name}/*{action}" for name, actions in _ACTIONS.items() for action in actions}
     | {"staff/oidc/signingkey/rotate/": "/staff/oidc/signingkey/rotate/", "staff/events/delivery/retry-dead/": "/staff/events/delivery/retry-dead/"}
 )  # fmt: skip
+# A page that has several faces: the others of them.
+FACES = (
+    ("staff", "staff/oidc/client/add/", "/staff/oidc/client/add/?kind=web"),
+    ("staff", "staff/events/delivery/", "/staff/events/delivery/?state=dead"),
+)
 # Pages in the middle of something: what they look like in each of their states (specimens.py). The ways there are told by the stories.
 SHOWN = {
     "login/second-factor": ("second-factor-phone", "second-factor-mail", "second-factor-passkey"),
@@ -174,8 +180,10 @@ class Look:
             for script in (True, False)
         }
         self.pages = {script: context.new_page() for script, context in self.contexts.items()}
+        self.complaints = Complaints()
         for page in self.pages.values():
             page.set_default_timeout(30_000)
+            self.complaints.watch(page)
 
     def open(self, address: str, *, javascript: bool = True) -> tuple[Page, int]:
         page = self.pages[javascript]
@@ -190,6 +198,7 @@ class Look:
                 page.goto(f"{above}?q={APP}")
             row = page.locator(f"tbody a[href^='{above}']").first
             address = (row.get_attribute("href") or "").partition("?")[0] + action
+        self.complaints.clear()
         answer = page.goto(address)
         assert answer is not None
         return page, answer.status
@@ -237,20 +246,25 @@ CASES = [
     *(("stranger", route, address) for route, address in STRANGER.items()),
     *(("person", route, address) for route, address in PERSON.items()),
     *(("staff", route, address) for route, address in STAFF_PAGES.items()),
+    *FACES,
 ]
 
 
-@pytest.mark.parametrize(("who", "route", "address"), CASES, ids=[route or "start" for _, route, _ in CASES])
+@pytest.mark.parametrize(
+    ("who", "route", "address"), CASES, ids=[f"{route or 'start'} {address.partition('?')[2]}".strip() for _, route, address in CASES]
+)
 def test_a_page(looks: dict[str, Look], who: str, route: str, address: str) -> None:
     page, status = looks[who].open(address)
     assert status in (200, 400, 403), status
     assert "*" in address or urlsplit(page.url).path == address.partition("?")[0]  # not led elsewhere
     assert page.locator("h1").count() == 1
+    assert page.locator(".button:not(.outline, .text, .danger):visible").count() <= 1
     assert faults_in_both_modes(page) == ""
     page.set_viewport_size({"width": 320, "height": 256})  # 1280 pixels at 400 % (WCAG 1.4.10)
     assert overflow(page) == 0
     page.set_viewport_size({"width": 960, "height": 800})
     walk(page)
+    assert status != 200 or looks[who].complaints == []  # a refusal is a complaint of its own
     if who == "staff":  # without script: tests/browser/test_staff_console.py
         return
     page, plain = looks[who].open(address, javascript=False)
