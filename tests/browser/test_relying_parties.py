@@ -19,10 +19,11 @@ from authlib.oidc.core import CodeIDToken
 from authlib.oidc.discovery import OpenIDProviderMetadata
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Playwright
 
-from tests.support.chromium import allow_until, sign_in, sign_out
+from tests.support.chromium import allow_until, running, sign_in, sign_out
 from tests.support.landing import Landing, landing
+from tests.support.programs import find
 from tests.support.provider import Provider, embedded
 from tests.support.servers import ROOT
 
@@ -55,6 +56,15 @@ def provider(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with embedded(data, root=checkout, command=("make", "run"), python=python) as second:
         assert "setup:" not in second.server.log, "nothing is installed twice"
         yield second
+
+
+@pytest.fixture
+def page(playwright: Playwright) -> Iterator[Page]:
+    """In the whole browser, as people have it."""
+    with running(playwright, find("chromium")) as chromium:
+        page = chromium.new_page()
+        page.set_default_timeout(30_000)
+        yield page
 
 
 @pytest.fixture

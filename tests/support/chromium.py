@@ -1,16 +1,20 @@
-"""A real browser: Debian's Chromium, driven by Playwright, and the steps that a person takes on the provider's pages."""
+"""A real browser: Debian's Chromium, driven by Playwright, and the steps that a person takes on the provider's pages.
+
+Chromium comes in two builds: the whole browser, and one without windows of its own (`chromium-headless-shell`), which shows pages
+alike for a quarter of the processor time.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from idp.kernel import db
 
-from .programs import find
 from .provider import PASSWORD
 
 # Without sandbox, because tests run as root in containers; without the background traffic of a person's browser; loopback only.
@@ -27,16 +31,22 @@ ARGUMENTS = (
 
 
 @contextmanager
-def running() -> Iterator[Browser]:
-    """A headless browser. The fixture `chromium` of tests/conftest.py holds the one of each test process."""
+def driver() -> Iterator[Playwright]:
+    """Playwright itself, which there is once per thread: the fixture `playwright` of tests/conftest.py."""
     with sync_playwright() as playwright:
         db.forget()  # a loop runs in this thread from now on, beside which Django opens another connection than before
-        browser = playwright.chromium.launch(executable_path=find("chromium"), args=list(ARGUMENTS))
-        try:
-            yield browser
-        finally:
-            browser.close()
+        yield playwright
     db.forget()
+
+
+@contextmanager
+def running(playwright: Playwright, program: Path | None) -> Iterator[Browser]:
+    """A headless browser."""
+    browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 def sign_in(page: Page, *, email: str, password: str = PASSWORD) -> None:

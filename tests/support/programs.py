@@ -34,6 +34,7 @@ PROGRAMS = {
         ("/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
         "chromium",
     ),
+    "chromium-headless-shell": Program(("chromium-headless-shell",), (), "chromium-headless-shell"),
     "nginx": Program(("nginx",), ("/usr/sbin/nginx", "/opt/homebrew/bin/nginx"), "nginx"),
     "node": Program(("node",), (), "nodejs"),
     "npm": Program(("npm",), (), "npm"),
@@ -47,9 +48,9 @@ PROGRAMS = {
 
 
 def find(name: str) -> Path | None:
-    """Where the program `name` (a key of PROGRAMS) is, or None. `KAIROS_CHROMIUM=/path` and the like come first."""
+    """Where the program `name` (a key of PROGRAMS) is, or None. `KAIROS_CHROMIUM=/path` and the like come first (`-` is `_` there)."""
     program = PROGRAMS[name]
-    if chosen := os.environ.get(f"KAIROS_{name.upper()}"):
+    if chosen := os.environ.get(f"KAIROS_{name.upper().replace('-', '_')}"):
         return Path(chosen)
     for candidate in program.names:
         if found := shutil.which(candidate):
