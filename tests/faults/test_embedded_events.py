@@ -12,7 +12,7 @@ import pytest
 from tests.support import servers
 from tests.support.agent import Agent, Server
 
-pytestmark = [pytest.mark.embedded, pytest.mark.slow]
+pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.usefixtures("django_db_setup")]
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 
 

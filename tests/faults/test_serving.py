@@ -18,7 +18,7 @@ from tests.bench.processes import cpu_seconds
 from tests.support.clauses import clause
 from tests.support.servers import ROOT, DidNotStart, child, child_environ, development_site, free_port, listens, manage
 
-pytestmark = [pytest.mark.slow, pytest.mark.embedded]
+pytestmark = [pytest.mark.slow, pytest.mark.embedded, pytest.mark.usefixtures("django_db_setup")]
 IN_FLIGHT = 50
 BODY = b"grant_type=client_credentials&client_id=nobody"
 

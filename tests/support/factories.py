@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from django.contrib.auth.hashers import make_password
+
 from idp.accounts import people
 from idp.accounts.models import User
 
@@ -10,4 +14,10 @@ PASSWORD = "correct horse battery staple"
 
 def make_person(*, email: str = "ada@example.org", password: str = PASSWORD, verified: bool = True) -> User:
     """A person who may sign in; `verified=False` leaves the address unproven."""
-    return people.create(email=email, password=password, method="command", verified=verified)
+    return people.create(email=email, password_hash=_hashed(password), method="command", verified=verified)
+
+
+@cache
+def _hashed(password: str) -> str:
+    """Once per process: thousands of tests want somebody with the same password."""
+    return make_password(password)

@@ -45,7 +45,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support import production, programs
+from tests.support import empty, production, programs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 90  # a machine that runs many suites at once is slow
@@ -285,6 +285,7 @@ def development_site(*, options: Sequence[str] = (), **settings: str) -> Iterato
     """One process with SQLite in a folder of its own, as `make run` starts it, set up with keys and demo data; and its environment."""
     port = free_port()
     with _folder("kairos-dev-", None) as folder:
+        empty.lay(folder)
         environ = child_environ(
             IDP_ENV="development",
             IDP_DATA_DIR=str(folder),
