@@ -100,7 +100,7 @@ def middleware_is_loaded_once() -> Iterator[None]:
         if key not in loaded:
             load(self, is_async)
             loaded[key] = self
-        vars(self)["_middleware_chain"] = loaded[key]._middleware_chain
+        vars(self)["_middleware_chain"] = vars(loaded[key])["_middleware_chain"]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ClientHandler, "load_middleware", load_once)
