@@ -11,6 +11,7 @@ import base64
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -25,6 +26,9 @@ def apply() -> None:
     """Put the test settings into `os.environ`. `KAIROS_TEST_DATABASE_URL` and `KAIROS_TEST_REDIS_URL` choose other servers than the embedded ones."""
     for name in [name for name in os.environ if name.startswith("IDP_")]:
         del os.environ[name]
+    # What was compiled is kept, whatever the shell says: a hundred processes of a run read it.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     data_dir = tempfile.mkdtemp(prefix="kairos-test-")
     atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
     (Path(data_dir) / "static").mkdir()  # as collectstatic leaves it: WhiteNoise warns about a folder that is not there
