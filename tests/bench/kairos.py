@@ -40,6 +40,7 @@ def environment(data_dir: Path, *, database: str, redis: str | None, threads: in
     own |= {"IDP_TRUSTED_PROXIES": "127.0.0.1", "IDP_DATABASE_POOL_SIZE": str(threads)}
     own |= {"IDP_REDIS_URL": redis} if redis else {"IDP_ENV": "development", "IDP_REDIS_URL": "", "IDP_EMAIL_URL": "inbox:"}
     own |= {name: value for name, value in os.environ.items() if name.startswith("IDP_ARGON2_")}
+    own["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"  # as deploy/Dockerfile sets it
     return servers.child_environ(**own)
 
 
