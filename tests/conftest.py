@@ -123,10 +123,11 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """One browser for every test of this process, the quicker build of it where there is one. Each test opens a context of its own."""
+    """One browser for every test of this process, the quicker build of it unless one was chosen. Each test opens a context of its own."""
     from tests.support.chromium import running
 
-    with running(playwright, programs.find("chromium-headless-shell") or programs.find("chromium")) as browser:
+    quicker = None if os.environ.get("KAIROS_CHROMIUM") else programs.find("chromium-headless-shell")
+    with running(playwright, quicker or programs.find("chromium")) as browser:
         yield browser
 
 

@@ -258,10 +258,13 @@ def test_a_page(looks: dict[str, Look], who: str, route: str, address: str) -> N
     assert status in (200, 400, 403), status
     assert "*" in address or urlsplit(page.url).path == address.partition("?")[0]  # not led elsewhere
     assert page.locator("h1").count() == 1
+    assert who != "person" or not page.title().startswith("Error: ")
     assert page.locator(".button:not(.outline, .text, .danger):visible").count() <= 1
     assert faults_in_both_modes(page) == ""
     page.set_viewport_size({"width": 320, "height": 256})  # 1280 pixels at 400 % (WCAG 1.4.10)
     assert overflow(page) == 0
+    if who == "staff":  # the widest pages
+        assert faults_in_both_modes(page) == ""
     page.set_viewport_size({"width": 960, "height": 800})
     walk(page)
     assert status != 200 or looks[who].complaints == []  # a refusal is a complaint of its own
