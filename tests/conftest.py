@@ -77,12 +77,17 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """pytest-django's, and a copy of the database while nothing is in it."""
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """pytest-django's, and a copy of the database while nothing is in it; after a test that commits only what it wrote is deleted."""
+    from django.test import TransactionTestCase
+
     from tests.support import empty
 
     with django_db_blocker.unblock():
         empty.keep()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty.again)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
