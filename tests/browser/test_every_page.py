@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from .conftest import PASSWORD, Complaints, Provider, faults_in_both_modes, overflow, walk
+from .conftest import PASSWORD, Complaints, Provider, faults_in_both_modes, overflow, walk, with_axe
 from .specimens import SPECIMENS
 
 if TYPE_CHECKING:
@@ -180,6 +180,8 @@ class Look:
             for script in (True, False)
         }
         self.pages = {script: context.new_page() for script, context in self.contexts.items()}
+        with_axe(self.pages[True])
+        self.rows: dict[str, str] = {}
         self.complaints = Complaints()
         for page in self.pages.values():
             page.set_default_timeout(30_000)
@@ -193,15 +195,18 @@ class Look:
             self.sign_in()
         if "*" in address:
             above, _, action = address.partition("*")
-            page.goto(above)
-            if above == "/staff/oidc/client/":  # the one that has a secret
-                page.goto(f"{above}?q={APP}")
-            row = page.locator(f"tbody a[href^='{above}']").first
-            address = (row.get_attribute("href") or "").partition("?")[0] + action
+            address = self.row(page, above) + action
         self.complaints.clear()
         answer = page.goto(address)
         assert answer is not None
         return page, answer.status
+
+    def row(self, page: Page, above: str) -> str:
+        """The address of the first row of a list: of the same one whenever it is asked for."""
+        if above not in self.rows:
+            page.goto(f"{above}?q={APP}" if above == "/staff/oidc/client/" else above)  # the app that has a secret
+            self.rows[above] = (page.locator(f"tbody a[href^='{above}']").first.get_attribute("href") or "").partition("?")[0]
+        return self.rows[above]
 
     def sign_in(self) -> None:
         page, context = self.pages[True], self.contexts[True]

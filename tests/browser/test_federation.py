@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.support import provider as provider_process
 
-from .conftest import PASSWORD, STARTS_WITHIN, Complaints, faults, overflow
+from .conftest import PASSWORD, STARTS_WITHIN, Complaints, Profiles, faults, overflow, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -55,20 +55,9 @@ def two(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iter
 
 
 @pytest.fixture
-def visit(chromium: Browser, two: Two) -> Iterator[Callable[..., Page]]:
-    contexts = []
-
-    def open_page(path: str, **options: Any) -> Page:
-        context = chromium.new_context(base_url=two.here.issuer, **options)
-        contexts.append(context)
-        context.set_default_timeout(60_000)
-        page = context.new_page()
-        page.goto(path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
+def visit(profiles: Profiles, two: Two) -> Iterator[Callable[..., Page]]:
+    with visiting(profiles, two.here.issuer) as open_page:
+        yield open_page
 
 
 def look(page: Page) -> None:
@@ -96,7 +85,7 @@ def prove_here(page: Page, email: str) -> None:
     page.click("#login-submit")
 
 
-@pytest.mark.parametrize("options", [{}, {"java_script_enabled": False}], ids=["script", "without script"])
+@pytest.mark.parametrize("options", [{}, {"javascript": False}], ids=["script", "without script"])
 def test_new_returning_and_out_again(visit: Callable[..., Page], two: Two, options: dict[str, Any]) -> None:
     email = f"new-{len(options)}@example.org"
     two.there.add_person(email=email, password=PASSWORD, claims={"name": "Nora New", "locale": "en-GB"})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import Complaints, faults_in_both_modes, overflow
+from .conftest import Complaints, faults_in_both_modes, overflow, with_axe
 from .specimens import SPECIMENS
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Shown:
 def watched(chromium, provider) -> Iterator[tuple[Page, Complaints]]:
     """One page for the whole file: a browser context costs more than all questions to a specimen."""
     context = chromium.new_context(base_url=provider.url, viewport=WIDE, reduced_motion="reduce")  # no half-faded colours
-    page, complaints = context.new_page(), Complaints()
+    page, complaints = with_axe(context.new_page()), Complaints()
     complaints.watch(page)
     yield page, complaints
     context.close()
@@ -38,7 +38,6 @@ def watched(chromium, provider) -> Iterator[tuple[Page, Complaints]]:
 @pytest.fixture(scope="module", params=SPECIMENS)
 def shown(request, watched) -> Iterator[Shown]:
     page, complaints = watched
-    page.goto("about:blank")
     page.context.clear_cookies()
     complaints.clear()
     if request.param in ("form-post", "signing-out"):  # stay: without its script the page does not leave by itself
@@ -66,12 +65,9 @@ def test_one_heading_and_at_most_one_primary_button(shown):
 
 
 def test_buttons_and_fields_are_large_enough_to_hit(shown):
-    for control in shown.page.locator(
-        "main button:visible:not(.reveal), main .button:visible, main input:visible:not([type=checkbox])"
-    ).all():
-        box = control.bounding_box()
-        assert box is not None
-        assert box["height"] >= (38 if "small" in (control.get_attribute("class") or "") else 46)
+    controls = shown.page.locator("main button:visible:not(.reveal), main .button:visible, main input:visible:not([type=checkbox])")
+    sizes = controls.evaluate_all("all => all.map((each) => [each.getBoundingClientRect().height, each.className])")
+    assert [(height, name) for height, name in sizes if height < (38 if "small" in name else 46)] == []
 
 
 def test_the_frame_is_complete(shown):

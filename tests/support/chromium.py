@@ -18,6 +18,7 @@ from idp.kernel import db
 from .provider import PASSWORD
 
 # Without sandbox, because tests run as root in containers; without the background traffic of a person's browser; loopback only.
+# A new page of a context goes on in the process of the former, where scripts are compiled already.
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -26,6 +27,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
     "--disable-dev-shm-usage",
+    "--renderer-process-limit=1",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 )
 
