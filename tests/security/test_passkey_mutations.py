@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from typing import Any
+from functools import cache
+from typing import Any, get_type_hints
 
 import pytest
 from django.test import Client
@@ -61,8 +62,9 @@ def answer_mutated(chance: random.Random, honest: dict[str, Any]) -> str:
 
 @pytest.fixture
 def unspent(monkeypatch):
-    """The challenge is not what is tested here: the same one for every mutation."""
+    """The challenge is not what is tested here: the same one for every mutation. Nor are types, which fido2 reads anew for each value."""
     monkeypatch.setattr(ceremonies, "spend", lambda *_, **__: b"c" * 32)
+    monkeypatch.setattr("fido2.utils.get_type_hints", cache(get_type_hints))
 
 
 def refused(act: Any) -> bool:
