@@ -1,11 +1,10 @@
-"""Load a person for the hot protocol paths: one plain statement, only the columns that gate and claims need."""
+"""People for the hot protocol paths: plain statements, only the columns that gate and claims need."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
-from uuid import UUID
 
 from idp.kernel import db
 
@@ -14,14 +13,11 @@ from .models import User
 COLUMNS = ("id", "email", "email_verified_at", "phone", "phone_verified_at", "is_active", "credential_epoch", "claims", "updated_at")
 
 
-def person(user_id: UUID) -> User | None:
-    """The person, or None. One SELECT; other columns load when touched."""
-    row = db.row(f"SELECT {', '.join(COLUMNS)} FROM accounts_user WHERE id = %s", [user_id])  # noqa: S608 - constants only
-    return None if row is None else from_row(row)
+SELECT = f"SELECT {', '.join(COLUMNS)} FROM accounts_user WHERE "  # noqa: S608 - constants only
 
 
 def from_row(row: Sequence[Any]) -> User:
-    """A `User` from the values of `COLUMNS`, for statements that join the table themselves."""
+    """A `User` from the values of `COLUMNS`; other columns load when touched."""
     user_id, email, verified_at, phone, phone_verified_at, is_active, epoch, claims, updated_at = row
     values = {
         "id": db.as_uuid(user_id),

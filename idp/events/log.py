@@ -78,7 +78,7 @@ def emit(event: Event, *, person: UUID | None = None, by: UUID | None = None, ch
     )
     sequence = None
     if person is None or not is_counted(event.name):
-        db.change(_INSERT, values)
+        db.defer(_INSERT, values)
     elif connection.vendor == "sqlite":
         sequence = db.rows(_COUNTED["sqlite"], (*values, person))[0][0]
     else:

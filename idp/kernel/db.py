@@ -36,6 +36,28 @@ def change(sql: str, parameters: Sequence[Any]) -> int:
     return _run(sql, parameters, returns_rows=False)[1]
 
 
+def together(*statements: tuple[str, Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
+    """The rows of several statements, one after the other. On PostgreSQL all of them take one round trip."""
+    database = _database()
+    if database.vendor == "postgresql" and not database.is_watched:
+        found: list[list[tuple[Any, ...]]] = database.run_together(statements)
+        return found
+    return [rows(sql, parameters) for sql, parameters in statements]
+
+
+def defer(sql: str, parameters: Sequence[Any]) -> None:
+    """A change that always succeeds or ends the transaction, and of which nobody asks how many rows it touched.
+
+    In a transaction on PostgreSQL it leaves together with the statement after it, at the latest with COMMIT: a round trip less. What the
+    database has against it is raised there. Elsewhere it is `change`.
+    """
+    database = _database()
+    if database.vendor == "postgresql" and database.in_atomic_block and not database.is_watched:
+        database.defer(sql, parameters)
+    else:
+        change(sql, parameters)
+
+
 class _Own(threading.local):
     """The thread's connection: Django's look-up costs a tenth of a statement."""
 
@@ -57,10 +79,15 @@ def give_back() -> None:
         database.close_if_unusable_or_obsolete()
 
 
-def _run(sql: str, parameters: Sequence[Any], *, returns_rows: bool) -> tuple[list[tuple[Any, ...]], int]:
+def _database() -> Any:
     database = _own.database
     if database is None:
         database = _own.database = connections[DEFAULT_DB_ALIAS]
+    return database
+
+
+def _run(sql: str, parameters: Sequence[Any], *, returns_rows: bool) -> tuple[list[tuple[Any, ...]], int]:
+    database = _database()
     # PostgreSQL: the short way (idp.kernel.postgresql), unless somebody watches Django's cursor.
     if database.vendor == "postgresql" and not database.is_watched:
         found: tuple[list[tuple[Any, ...]], int] = database.run(sql, parameters)

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from django.conf import settings
 
+from idp.accounts import lookup
+from idp.accounts.models import User
 from idp.kernel import db
 from idp.kernel.ids import digest, secret_token
 from idp.oidc.clients.policy import ClientPolicy
@@ -68,20 +70,25 @@ def issue(grant: CodeGrant, *, now: datetime) -> str:
     return code
 
 
-def consume(code: str, *, client: ClientPolicy, family_id: UUID, now: datetime) -> CodeGrant | None:
-    """Claim the code for its own client: exactly one caller ever gets the grant. None = unknown, expired, used, foreign.
+# One statement after the other, one round trip; the person of a code that somebody else may use is read and forgotten.
+_CONSUME = (
+    "UPDATE oidc_authorization_code SET used_at = %s, family_id = %s"  # noqa: S608 - constants only
+    f" WHERE digest = %s AND client_id = %s AND used_at IS NULL AND expires_at > %s RETURNING {_COLUMNS}"
+)
+_PERSON = lookup.SELECT + "id = (SELECT user_id FROM oidc_authorization_code WHERE digest = %s)"  # noqa: S608 - constants only
 
-    A foreign client cannot burn it: its `client_id` is part of the condition (hostile case CO-04).
+
+def consume(code: str, *, client: ClientPolicy, family_id: UUID, now: datetime) -> tuple[CodeGrant, User | None] | None:
+    """Claim the code for its own client: exactly one caller ever gets the grant, and the person (None = erased) with it.
+
+    None = unknown, expired, used, foreign. A foreign client cannot burn it: its `client_id` is part of the condition (hostile case CO-04).
     """
-    row = db.row(
-        "UPDATE oidc_authorization_code SET used_at = %s, family_id = %s"  # noqa: S608 - constants only
-        f" WHERE digest = %s AND client_id = %s AND used_at IS NULL AND expires_at > %s RETURNING {_COLUMNS}",
-        [now, family_id, digest(code), client.pk, now],
-    )
-    if row is None:
+    hashed = digest(code)
+    claimed, people = db.together((_CONSUME, [now, family_id, hashed, client.pk, now]), (_PERSON, [hashed]))
+    if not claimed:
         return None
-    (client_pk, user_id, redirect_uri, sent, scope, resources, nonce, claims, challenge, auth_time, acr, amr, sid, epoch) = row
-    return CodeGrant(
+    (client_pk, user_id, redirect_uri, sent, scope, resources, nonce, claims, challenge, auth_time, acr, amr, sid, epoch) = claimed[0]
+    grant = CodeGrant(
         client_pk=client_pk,
         user_id=db.as_uuid(user_id),
         redirect_uri=redirect_uri,
@@ -94,6 +101,7 @@ def consume(code: str, *, client: ClientPolicy, family_id: UUID, now: datetime) 
         authentication=Authentication(db.as_time(auth_time), acr, tuple(db.as_json(amr)), sid),
         epoch=epoch,
     )
+    return grant, lookup.from_row(people[0]) if people else None
 
 
 def family_of_used(code: str, *, client: ClientPolicy) -> tuple[UUID, UUID] | None:

@@ -128,7 +128,7 @@ def start(grant: CodeGrant, *, family_id: UUID, refreshable: bool, now: datetime
     if refreshable and "offline_access" not in grant.scopes:
         # OIDC Core 11: only offline_access outlives the session, which ends this long after the person authenticated.
         expires_at = min(expires_at, grant.authentication.auth_time + timedelta(seconds=settings.IDP.session_absolute_seconds))
-    db.change(
+    db.defer(
         f"INSERT INTO oidc_token_family ({_COLUMNS}, user_id, lineage_digest, generation, created_at)"  # noqa: S608 - constants only
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, NULL, NULL, %s, %s, NULL, %s, %s, 0, %s)",
         [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import uuid
 
-from idp.accounts import gate, lookup
+from idp.accounts import gate
 from idp.events import catalogue, emit
 from idp.oidc.issuance import codes, families
 from idp.oidc.issuance.authorization import Authorization
@@ -17,15 +17,16 @@ from idp.oidc.token.context import GrantContext
 
 
 def redeem(context: GrantContext) -> Authorization:
-    """Four statements: consume, person, family, event. Raises OAuthError; whatever fails after the claim burns the code."""
+    """Four statements in two round trips: consume and person, family and event (with the commit). Raises OAuthError; whatever fails after the claim burns the code."""
     client, form, now = context.client, context.request.form, context.now
     code = form.get("code")
     if code is None:
         raise OAuthError(refusals.CODE_MISSING)
     family_id = uuid.uuid4()
-    granted = codes.consume(code, client=client, family_id=family_id, now=now)
-    if granted is None:
+    claimed = codes.consume(code, client=client, family_id=family_id, now=now)
+    if claimed is None:
         raise _refuse_unclaimed(context, code)
+    granted, user = claimed
     # RFC 6749 4.1.3: identical if it was sent at the authorization endpoint, and still registered (hostile case RU-19).
     redirect_uri = form.get("redirect_uri")
     expected = granted.redirect_uri
@@ -37,7 +38,6 @@ def redeem(context: GrantContext) -> Authorization:
     if not client.allows_redirect_uri(expected):
         raise OAuthError(refusals.CODE_REDIRECT_URI_MISMATCH, "no longer registered")
     pkce.verify(code_challenge=granted.code_challenge, code_verifier=form.get("code_verifier"))
-    user = lookup.person(granted.user_id)
     reason = "erased" if user is None else gate.refusal(user, epoch=granted.epoch)
     if user is None or reason is not None:
         raise OAuthError(refusals.PERSON_REFUSED, str(reason))
