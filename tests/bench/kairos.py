@@ -94,16 +94,20 @@ def all_operations(environ: dict[str, str], provider: Provider) -> list[Operatio
         operations.revoke(person),
         operations.document("discovery", provider, "/.well-known/openid-configuration"),
         operations.document("JWKS", provider, "/jwks"),
-        sign_in_operation(provider),
+        sign_in_operation("password sign-in", provider, known=browser.cookies[KNOWN]),
+        sign_in_operation("password sign-in, new browser (a mail is written)", provider),
     ]
 
 
-def sign_in_operation(provider: Provider) -> Operation:
-    """POST /login in a new browser each time: hash, session, event."""
-    cookie = f"__Host-kairos_csrf={CSRF}"
+KNOWN = "__Host-kairos_known"
+
+
+def sign_in_operation(name: str, provider: Provider, *, known: str = "") -> Operation:
+    """POST /login: hash, session, event. `known` is the cookie of a browser in which the person has signed in before."""
+    cookie = f"__Host-kairos_csrf={CSRF}" + (f"; {KNOWN}={known}" if known else "")
     form = {"csrfmiddlewaretoken": CSRF, "login": EMAIL, "password": PASSWORD}
     request = provider.request("POST", "/login", headers={"Cookie": cookie, "Origin": ISSUER}, form=form)
-    return Operation("password sign-in", provider, operations.constant(request), 302, connections=2)
+    return Operation(name, provider, operations.constant(request), 302, connections=2)
 
 
 class Browser:
@@ -125,7 +129,7 @@ class Browser:
                 self.provider.request("POST" if form is not None else "GET", path, headers=headers, form=form)
             )
             for name, value in re.findall(r"(?mi)^set-cookie: ([^=;\r]+)=([^;\r]*)", head.decode("latin-1")):
-                self.cookies[name] = value
+                self.cookies[name.strip()] = value
             if status not in (302, 303):
                 if status != 200:
                     text = re.sub(r"(<[^>]+>|\s)+", " ", body.decode())
