@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from .models import User
+from typing import Any, Literal, NamedTuple, Protocol
 
 Refusal = Literal["disabled", "unverified", "stale"]
 
 
-def refusal(user: User, *, epoch: int | None = None) -> Refusal | None:
+class Asked(Protocol):
+    """What the gate looks at: of a `User`, or of a `Standing`."""
+
+    @property
+    def is_active(self) -> bool: ...
+    @property
+    def email(self) -> str | None: ...
+    @property
+    def email_verified_at(self) -> Any: ...
+    @property
+    def phone(self) -> str | None: ...
+    @property
+    def phone_verified_at(self) -> Any: ...
+    @property
+    def credential_epoch(self) -> int: ...
+
+
+class Standing(NamedTuple):
+    """Nothing of a person but what the gate looks at, as columns of `accounts_user` in this order."""
+
+    is_active: bool
+    email: str | None
+    email_verified_at: Any
+    phone: str | None
+    phone_verified_at: Any
+    credential_epoch: int
+
+
+def refusal(user: Asked, *, epoch: int | None = None) -> Refusal | None:
     """None when `user` may get something now, else why not.
 
     `epoch` is the credential epoch that a session or refresh family carries; a different one means that it was ended
@@ -21,7 +46,7 @@ def refusal(user: User, *, epoch: int | None = None) -> Refusal | None:
     """
     if not user.is_active:
         return "disabled"
-    if (user.email or user.phone) and not (user.email_verified or user.phone_verified):
+    if (user.email or user.phone) and user.email_verified_at is None and user.phone_verified_at is None:
         return "unverified"
     if epoch is not None and epoch != user.credential_epoch:
         return "stale"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 import time_machine
+from django.db.models import F
 
+from idp.accounts.models import User
+from idp.kernel import clock
+from idp.oidc.models import TokenFamily
 from tests.support import refused
 from tests.support.clauses import case, clause
 
@@ -75,13 +79,36 @@ def test_what_is_no_token_is_inactive(shop, token):
 
 @clause("RFC 7662 2.2")
 def test_ended_tokens_are_inactive(shop, ada, browser):
-    with time_machine.travel("2027-01-01T12:00:00Z", tick=False) as clock:
+    with time_machine.travel("2027-01-01T12:00:00Z", tick=False) as time:
         expired, revoked = shop.tokens(browser), shop.tokens(browser)
         shop.call("/revoke", {"token": revoked["refresh_token"]})
         assert shop.call("/introspect", {"token": revoked["access_token"]}).json() == INACTIVE
         assert shop.call("/introspect", {"token": expired["id_token"]}).json() == INACTIVE
-        clock.shift(300)
+        time.shift(300)
         assert shop.call("/introspect", {"token": expired["access_token"]}).json() == INACTIVE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        case("RFC 7662 2.2", "disabled", {"is_active": False}),
+        case("RFC 7662 2.2", "no verified address any more", {"email_verified_at": None}),
+        case("RFC 7662 2.2", "signed out everywhere, or another password", {"credential_epoch": F("credential_epoch") + 1}),
+    ],
+)
+def test_tokens_of_somebody_whom_the_gate_refuses_are_inactive(shop, ada, browser, change):
+    token = shop.tokens(browser)["access_token"]
+    User.objects.filter(pk=ada.pk).update(**change)
+    assert shop.call("/introspect", {"token": token}).json() == INACTIVE
+
+
+@clause("RFC 7662 2.2")
+def test_tokens_end_with_their_family(shop, ada, browser):
+    token = shop.tokens(browser)["access_token"]
+    TokenFamily.objects.update(expires_at=clock.now())
+    assert shop.call("/introspect", {"token": token}).json() == INACTIVE
+    TokenFamily.objects.all().delete()
+    assert shop.call("/introspect", {"token": token}).json() == INACTIVE
 
 
 @clause("RFC 7662 2.1")

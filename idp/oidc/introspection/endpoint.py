@@ -66,8 +66,7 @@ def alive(claims: dict[str, Any]) -> bool:
     family_id = claims.get("fid")
     if family_id is None:
         return not is_denied(claims["jti"])
-    family = families.by_id(UUID(family_id))
-    return family is not None and family.alive(now()) and gate.refusal(family.user, epoch=family.epoch) is None
+    return families.stands(UUID(family_id), now=now())
 
 
 def _describe_refresh_token(token: str, caller: ClientPolicy) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
-from idp.accounts import lookup
+from idp.accounts import gate, lookup
 from idp.accounts.models import User
 from idp.kernel import db
 from idp.kernel.ids import digest, secret_token
@@ -111,6 +111,22 @@ def _read(row: tuple[Any, ...] | None) -> Family | None:
 def by_id(family_id: UUID) -> Family | None:
     """The family and its person; one SELECT."""
     return _read(db.row(_SELECT + "f.id = %s", [family_id]))
+
+
+_STANDING = (
+    "SELECT f.epoch, f.expires_at, f.revoked_at, "  # noqa: S608 - constants only
+    + ", ".join(f"u.{name}" for name in gate.Standing._fields)
+    + " FROM oidc_token_family f JOIN accounts_user u ON u.id = f.user_id WHERE f.id = %s"
+)
+
+
+def stands(family_id: UUID, *, now: datetime) -> bool:
+    """Whether an access token of this family counts: the family is alive, and the gate lets its person in; one SELECT of no more than that."""
+    row = db.row(_STANDING, [family_id])
+    if row is None:
+        return False
+    epoch, expires_at, revoked_at, *person = row
+    return revoked_at is None and db.as_time(expires_at) > now and gate.refusal(gate.Standing(*person), epoch=epoch) is None
 
 
 def by_refresh_token(token: str) -> Family | None:
