@@ -27,10 +27,22 @@ ON_POSTGRESQL = bool(os.environ.get("KAIROS_TEST_DATABASE_URL"))
 
 
 def _belongs_to_sqlite(item: pytest.Item) -> bool:
-    """About the source, or about Django's handler behind which the same functions are: once is enough."""
-    if item.path.is_relative_to(ARCHITECTURE):
+    """About the source, about what no database is asked for, or about Django's handler behind which the same functions are: once is enough."""
+    if item.path.is_relative_to(ARCHITECTURE) or not _may_use_a_database(item):
         return True
     return isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.callspec.params.get("world") == "views"
+
+
+def _may_use_a_database(item: pytest.Item) -> bool:
+    """Those that pytest-django lets into the database, and those that need a foreign program. To any other it answers a query by an error."""
+    marked = any(item.get_closest_marker(name) for name in ("django_db", "postgresql", "needs"))
+    return marked or not {"db", "transactional_db", "live_server"}.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def pytest_report_header() -> list[str]:
+    if not ON_POSTGRESQL:
+        return []
+    return ["on PostgreSQL + Redis: the tests that no database is asked for, and those marked `embedded`, belong to the session on SQLite"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
