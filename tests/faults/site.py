@@ -30,6 +30,7 @@ from aiosmtpd.controller import Controller
 
 from tests.support import servers
 from tests.support.browser import Browser, Sent
+from tests.support.stem import Branch, Stem, stem
 
 from .proxy import Proxy
 
@@ -41,13 +42,23 @@ class Part:
     """One process that is started again with the same arguments after it was killed."""
 
     def __init__(
-        self, name: str, command: list[str], environ: Mapping[str, str], *, ready: Callable[[], bool], account: Any = None
+        self,
+        name: str,
+        command: list[str],
+        environ: Mapping[str, str],
+        *,
+        ready: Callable[[], bool],
+        account: Any = None,
+        stem: Stem | None = None,
     ) -> None:
-        self.name, self.command, self.environ, self.ready, self.account = name, command, dict(environ), ready, account
+        self.name, self.command, self.environ, self.ready, self.account, self.stem = name, command, dict(environ), ready, account, stem
         self.log_path = Path(tempfile.mkstemp(prefix=f"kairos-{name}-", suffix=".log")[1])
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Branch | None = None
 
     def start(self) -> None:
+        if self.stem:
+            self.process = self.stem.branch(*self.command, log=self.log_path)
+            return
         identity = {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []} if self.account else {}
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
@@ -57,7 +68,7 @@ class Part:
                 stderr=subprocess.STDOUT,
                 env=self.environ,
                 cwd=servers.ROOT if not self.account else "/tmp",
-                preexec_fn=servers._stop_with_parent,  # noqa: PLW1509
+                preexec_fn=servers.stop_with_parent,  # noqa: PLW1509
                 **identity,
             )
 
@@ -170,7 +181,11 @@ class Site:
             FAILPOINTS=failpoints,
             **environ,
         )
-        servers.manage(self.environ, "prepare", "--verbosity=0", seconds=240)
+        # Worker and beat say that they are ready at level INFO.
+        self.background = {**self.environ, "IDP_LOG_LEVEL": "INFO" if level != "DEBUG" else "DEBUG"}
+        self.stem = stack.enter_context(stem(self.background))
+        if self.stem.branch("prepare", "--verbosity=0", log=self.folder / "prepare.log").wait(240) != 0:
+            raise servers.DidNotStart((self.folder / "prepare.log").read_text())
         python, manage = sys.executable, str(servers.ROOT / "manage.py")
         account = servers._unprivileged_account("postgres")
         self.parts: dict[str, Part] = {}
@@ -193,8 +208,8 @@ class Site:
                 ready=partial(self._answers, port),
             )
         for number in range(workers):
-            self.parts[f"worker{number}"] = self._background(f"worker{number}", [python, manage, "worker"], "worker ready")
-        self.parts["beat"] = self._background("beat", [python, manage, "beat"], "beat ready")
+            self.parts[f"worker{number}"] = self._background(f"worker{number}", "worker")
+        self.parts["beat"] = self._background("beat", "beat")
         stack.callback(self.stop)
         for part in self.parts.values():
             if not part.alive():
@@ -204,12 +219,9 @@ class Site:
     def _kept(self) -> list[str]:
         return ["--database", str(self.folder / "agent.sqlite3")]
 
-    def _background(self, name: str, command: list[str], word: str) -> Part:
-        # These say that they are ready at level INFO.
-        part = Part(
-            name, command, {**self.environ, "IDP_LOG_LEVEL": "INFO" if self.environ["IDP_LOG_LEVEL"] != "DEBUG" else "DEBUG"}, ready=bool
-        )
-        part.ready = lambda: word in part.log_path.read_text(errors="replace")
+    def _background(self, name: str, command: str) -> Part:
+        part = Part(name, [command], self.background, ready=bool, stem=self.stem)
+        part.ready = lambda: f"{command} ready" in part.log_path.read_text(errors="replace")
         return part
 
     def _database_ready(self) -> bool:

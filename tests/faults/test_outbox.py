@@ -12,8 +12,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -23,6 +24,7 @@ import redis as redis_client
 from aiosmtpd.controller import Controller
 
 from tests.support import production, servers
+from tests.support.stem import stem
 
 pytestmark = [pytest.mark.needs("redis", "postgresql"), pytest.mark.postgresql, pytest.mark.slow]
 
@@ -79,8 +81,8 @@ class House:
     """One installation: database, broker, mail server, application, and whatever workers a test starts."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self.workers = ExitStack()
         self.begun: list[servers.Server] = []
+        self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         self.database = stack.enter_context(servers.postgresql())
         self.broker = stack.enter_context(servers.redis())
         self.sink = Sink()
@@ -88,7 +90,7 @@ class House:
         controller.start()
         stack.callback(controller.stop)
         self.environ = servers.child_environ(
-            **production.environment(stack.enter_context(tempfile.TemporaryDirectory()))
+            **production.environment(str(self.folder))
             | {
                 "IDP_DATABASE_URL": self.database.url,
                 "IDP_REDIS_URL": f"{self.broker.url}/0",
@@ -96,7 +98,8 @@ class House:
                 "DJANGO_SETTINGS_MODULE": "tests.faults.hasty",
             }
         )
-        servers.manage(self.environ, "migrate", "--verbosity=0")
+        self.stem = stack.enter_context(stem(self.environ))
+        assert self.stem.branch("migrate", "--verbosity=0", log=self.folder / "migrate.log").wait(60) == 0
         self.application = stack.enter_context(
             subprocess.Popen(
                 [sys.executable, "-c", APPLICATION],
@@ -128,16 +131,20 @@ class House:
         return self.sql(ROWS)
 
     def worker(self, concurrency: int = 1) -> servers.Server:
-        return self._begun(servers.worker(self.environ, options=["--concurrency", str(concurrency)]))
+        server = self._begin("worker", "--concurrency", str(concurrency))
+        server.wait()
+        return server
 
     def beat(self) -> servers.Server:
         """Starts while the test goes on."""
-        return self._begun(servers.beat(self.environ, wait=False))
+        return self._begin("beat")
 
-    def _begun(self, server: AbstractContextManager[servers.Server]) -> servers.Server:
-        running = self.workers.enter_context(server)
-        self.begun.append(running)
-        return running
+    def _begin(self, command: str, *options: str) -> servers.Server:
+        log = self.folder / f"{len(self.begun)}.log"
+        server = servers.Server(command, self.stem.branch(command, *options, log=log), log)
+        server.answers = lambda: f"{command} ready" in server.log
+        self.begun.append(server)
+        return server
 
     def redis(self) -> Any:
         return redis_client.Redis.from_url(self.broker.url, socket_timeout=2)
@@ -146,8 +153,10 @@ class House:
         """As it was before the first test."""
         for server in self.begun:
             server.begin_stop()
+        for server in self.begun:
+            server.stop()
+            server.log_path.unlink(missing_ok=True)
         self.begun.clear()
-        self.workers.close()
         self.sql("TRUNCATE events_delivery")
         self.redis().flushall()
         self.sink.__init__()  # type: ignore[misc]

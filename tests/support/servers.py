@@ -46,6 +46,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.support import empty, production, programs
+from tests.support.stem import Branch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 90  # a machine that runs many suites at once is slow
@@ -65,7 +66,7 @@ class Server:
     """A running child process. `url` is where it answers; `port` the same as a number."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Branch
     log_path: Path
     port: int = 0
     url: str = ""
@@ -167,7 +168,7 @@ def child(
             stderr=subprocess.STDOUT,
             env=dict(environ) if environ is not None else None,
             cwd=cwd,
-            preexec_fn=_stop_with_parent,  # noqa: PLW1509  one system call, no lock
+            preexec_fn=stop_with_parent,  # noqa: PLW1509  one system call, no lock
             **credentials,
         )
     server = Server(name, process, Path(path), stop_signal=stop_signal)
@@ -554,7 +555,8 @@ _libc = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
 
-def _stop_with_parent() -> None:
+def stop_with_parent() -> None:
+    """Called in a child: it ends when the one that started it does."""
     # Linux: the kernel sends SIGTERM when the test process is gone. Elsewhere the call does not exist and nothing is lost.
     if sys.platform == "linux":
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
