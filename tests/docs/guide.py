@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -88,11 +89,15 @@ class Guide:
                 server.kill()  # `npx` and `flask` start the app as a child that a signal to them would leave behind
 
     def _on_the_provider(self, text: str) -> None:
-        # The guides write the interpreter that `make run` makes; the tests run in their own.
-        command = self._filled(text).replace(".venv/bin/python", sys.executable)
-        done = subprocess.run(
-            ["sh", "-ec", command], cwd=self.provider.root, env=self.provider.environment, capture_output=True, text=True, check=False
-        )
+        # The guides write the interpreter that `make run` makes; the tests run in their own, and it has imported everything already.
+        with TemporaryDirectory() as folder, self.provider.commands.in_a_shell(Path(folder)) as words:
+            parts = self._filled(text).split(".venv/bin/python manage.py")
+            assert not any(".venv" in part for part in parts), "another program of it"
+            command = words.join(parts)
+            done = subprocess.run(
+                ["sh", "-ec", command],
+                cwd=self.provider.root, env=self.provider.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            )  # fmt: skip
         assert done.returncode == 0, done.stderr
         self.answers.append(json.loads(done.stdout) if "--json" in command else done.stdout)
 

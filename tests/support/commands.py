@@ -10,13 +10,16 @@ import atexit
 import json
 import os
 import runpy
+import shlex
+import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock, Thread
 from typing import IO, Any
 
 
@@ -26,7 +29,7 @@ class Commands:
     def __init__(self, environment: Mapping[str, str], *, root: Path, python: str) -> None:
         self.environment, self.root, self.python = dict(environment), root, python
         self.process: subprocess.Popen[str] | None = None
-        self.lock = threading.Lock()
+        self.lock = Lock()
 
     def run(self, arguments: Sequence[str], given: str = "") -> subprocess.CompletedProcess[str]:
         """Run `manage.py` with these arguments and `given` on its standard input; returns what it printed and its exit status."""
@@ -42,6 +45,30 @@ class Commands:
             self.process.stdin.flush()
             answer = json.loads(self.process.stdout.readline())
         return subprocess.CompletedProcess(["manage.py", *arguments], answer["status"], answer["output"], answer["errors"])
+
+    @contextmanager
+    def in_a_shell(self, folder: Path) -> Iterator[str]:
+        """The words that a shell writes for `python manage.py` to have its command run here, with what is piped into it."""
+        address = str(folder / "commands")
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(address)
+            door.listen()
+            Thread(target=self._answer, args=(door,), daemon=True).start()
+            try:
+                yield shlex.join([sys.executable, "-I", "-S", str(Path(__file__).with_name("commands_shell.py")), address])
+            finally:
+                door.shutdown(socket.SHUT_RDWR)  # the thread stops waiting
+
+    def _answer(self, door: socket.socket) -> None:
+        while True:
+            try:
+                caller, _ = door.accept()
+            except OSError:
+                return
+            with caller, caller.makefile("rw") as line:
+                asked = json.loads(line.readline())
+                done = self.run(asked["arguments"], asked["given"])
+                line.write(json.dumps([done.returncode, done.stdout, done.stderr]) + "\n")
 
     def close(self) -> None:
         if self.process is not None:
