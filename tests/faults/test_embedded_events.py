@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import servers
 from tests.support.agent import Agent, Server
+from tests.support.stem import stem
 
 pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.usefixtures("django_db_setup")]
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -31,13 +32,19 @@ def test_the_embedded_process_tells_the_agent() -> None:
     address = f"127.0.0.1:{server.server_address[1]}"
     settings = {"IDP_AGENT_URL": f"http://{address}", "IDP_AGENT_SECRET": SECRET, "IDP_OUTBOUND_ALLOW": address}
     try:
-        with servers.development_site(**settings) as (site, environ):
+        with (
+            servers.development_environ(**settings) as environ,
+            stem(environ) as grown,
+            servers.branch(grown, "run_development", environ=environ) as site,
+        ):
+            site.wait()
             wait(lambda: bool(agent.state()["people"]))  # the people of the demonstration
             before = len(agent.state()["people"])
             site.kill()
-            servers.manage(environ, "user", "create", "--email", "left@example.org", "--verified")
+            with servers.branch(grown, "user", "create", "--email", "left@example.org", "--verified", environ=environ) as command:
+                assert command.process.wait(60) == 0, command.log
             assert len(agent.state()["people"]) == before
-            with servers.web(environ):
+            with servers.branch(grown, "serve", environ=environ):
                 wait(lambda: len(agent.state()["people"]) == before + 1)
     finally:
         server.shutdown()

@@ -6,21 +6,43 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.bench.processes import cpu_seconds
 from tests.support.clauses import clause
-from tests.support.servers import ROOT, DidNotStart, child, child_environ, development_site, free_port, listens, manage
+from tests.support.servers import ROOT, DidNotStart, Server, branch, child, child_environ, development_environ, free_port, listens, manage
+from tests.support.stem import Stem, stem
 
 pytestmark = [pytest.mark.slow, pytest.mark.embedded, pytest.mark.usefixtures("django_db_setup")]
 IN_FLIGHT = 50
 BODY = b"grant_type=client_credentials&client_id=nobody"
+
+
+@pytest.fixture(scope="module")
+def environ(django_db_setup: None) -> Iterator[dict[str, str]]:
+    with development_environ() as environ:
+        yield environ
+
+
+@pytest.fixture(scope="module")
+def grown(environ: dict[str, str]) -> Iterator[Stem]:
+    with stem(environ) as grown:
+        yield grown
+
+
+@contextmanager
+def site(grown: Stem, environ: dict[str, str], *options: str) -> Iterator[Server]:
+    """Starts as `make run` does, up to the loading of the code."""
+    with branch(grown, "run_development", *options, environ=environ) as server:
+        server.wait()
+        yield server
 
 
 def half_a_request(port: int) -> socket.socket:
@@ -43,8 +65,8 @@ def rest_of_it(connection: socket.socket) -> bytes:
 
 
 @clause("hostile case FT-11")
-def test_sigterm_lets_every_request_in_flight_finish() -> None:
-    with development_site(options=["--threads", str(IN_FLIGHT)]) as (server, _), ThreadPoolExecutor(IN_FLIGHT) as pool:
+def test_sigterm_lets_every_request_in_flight_finish(grown: Stem, environ: dict[str, str]) -> None:
+    with site(grown, environ, "--threads", str(IN_FLIGHT)) as server, ThreadPoolExecutor(IN_FLIGHT) as pool:
         waiting = list(pool.map(lambda _: half_a_request(server.port), range(IN_FLIGHT)))
         time.sleep(0.5)
         server.begin_stop()
@@ -56,17 +78,17 @@ def test_sigterm_lets_every_request_in_flight_finish() -> None:
         assert not listens(server.port)
 
 
-def test_ctrl_c_stops_parent_and_worker_at_once() -> None:
+def test_ctrl_c_stops_parent_and_worker_at_once(grown: Stem, environ: dict[str, str]) -> None:
     # A terminal sends SIGINT to the whole group: here to each process in turn.
-    with development_site() as (server, _):
+    with site(grown, environ) as server:
         for pid in server.pids():
             os.kill(pid, signal.SIGINT)
         assert server.process.wait(15) == 0
         assert not listens(server.port)
 
 
-def test_workers_of_a_killed_parent_go_too() -> None:
-    with development_site() as (server, _):
+def test_workers_of_a_killed_parent_go_too(grown: Stem, environ: dict[str, str]) -> None:
+    with site(grown, environ) as server:
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait()
         deadline = time.monotonic() + 15
@@ -75,15 +97,12 @@ def test_workers_of_a_killed_parent_go_too() -> None:
         assert not listens(server.port)
 
 
-def test_a_taken_port_is_one_clear_line() -> None:
-    with development_site() as (server, environ):
-        done = subprocess.run(
-            [sys.executable, ROOT / "manage.py", "serve"], env=environ, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 1
-        assert f"port {server.port}" in done.stderr
-        assert done.stderr.count("\n") <= 2
-        assert "Traceback" not in done.stderr
+def test_a_taken_port_is_one_clear_line(grown: Stem, environ: dict[str, str]) -> None:
+    with site(grown, environ) as server, branch(grown, "serve", environ=environ) as second:
+        assert second.process.wait(60) == 1
+        assert f"port {server.port}" in second.log
+        assert second.log.count("\n") <= 2
+        assert "Traceback" not in second.log
 
 
 def test_the_second_start_changes_nothing_and_costs_little(tmp_path: Path) -> None:
@@ -106,9 +125,10 @@ def test_the_second_start_changes_nothing_and_costs_little(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("command", ["worker", "beat"])
-def test_without_redis_there_is_no_separate_worker(command: str, tmp_path: Path) -> None:
-    with pytest.raises(DidNotStart, match="IDP_REDIS_URL"):
-        manage(child_environ(IDP_ENV="development", IDP_DATA_DIR=str(tmp_path)), command)
+def test_without_redis_there_is_no_separate_worker(command: str, grown: Stem, environ: dict[str, str]) -> None:
+    with branch(grown, command, environ=environ) as server:
+        assert server.process.wait(60) == 1
+        assert "IDP_REDIS_URL" in server.log
 
 
 def test_production_without_collected_files_says_so(tmp_path: Path) -> None:

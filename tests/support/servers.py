@@ -46,7 +46,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.support import empty, production, programs
-from tests.support.stem import Branch
+from tests.support.stem import Branch, Stem
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 90  # a machine that runs many suites at once is slow
@@ -180,6 +180,21 @@ def child(
 
 
 @contextmanager
+def branch(grown: Stem, *arguments: str, environ: Mapping[str, str]) -> Iterator[Server]:
+    """`manage.py` with these arguments, branched off a process that has loaded the provider with `environ`; listens on its PORT, if at all."""
+    handle, path = tempfile.mkstemp(prefix=f"kairos-{arguments[0]}-", suffix=".log")
+    os.close(handle)
+    port = int(environ.get("PORT", 0))
+    server = Server(arguments[0], grown.branch(*arguments, log=Path(path)), Path(path), port, environ.get("IDP_ISSUER", ""))
+    server.answers = lambda: _answers(port, environ, "/livez")
+    try:
+        yield server
+    finally:
+        server.stop()
+        server.log_path.unlink(missing_ok=True)
+
+
+@contextmanager
 def postgresql(*, durable: bool = False, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A private PostgreSQL cluster with one empty database; `url` as IDP_DATABASE_URL wants it.
 
@@ -284,10 +299,21 @@ def web(
 @contextmanager
 def development_site(*, options: Sequence[str] = (), **settings: str) -> Iterator[tuple[Server, dict[str, str]]]:
     """One process with SQLite in a folder of its own, as `make run` starts it, set up with keys and demo data; and its environment."""
+    command: list[str | Path] = [sys.executable, ROOT / "manage.py", "run_development", *options]
+    with development_environ(**settings) as environ, child("development", command, environ=environ) as server:
+        server.port = int(environ["PORT"])
+        server.url = environ["IDP_ISSUER"]
+        server.wait_until(lambda: _answers(server.port, environ, "/livez"))
+        yield server, environ
+
+
+@contextmanager
+def development_environ(**settings: str) -> Iterator[dict[str, str]]:
+    """What `make run` has for its environment: SQLite in a folder of its own, tables and nothing else in it, a free port."""
     port = free_port()
     with _folder("kairos-dev-", None) as folder:
         empty.lay(folder)
-        environ = child_environ(
+        yield child_environ(
             IDP_ENV="development",
             IDP_DATA_DIR=str(folder),
             IDP_ISSUER=f"http://localhost:{port}",
@@ -296,11 +322,6 @@ def development_site(*, options: Sequence[str] = (), **settings: str) -> Iterato
             IDP_ARGON2_ITERATIONS="1",
             **settings,
         )
-        with child("development", [sys.executable, ROOT / "manage.py", "run_development", *options], environ=environ) as server:
-            server.port = port
-            server.url = environ["IDP_ISSUER"]
-            server.wait_until(lambda: _answers(port, environ, "/livez"))
-            yield server, environ
 
 
 @contextmanager

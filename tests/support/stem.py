@@ -97,6 +97,7 @@ def _main() -> None:
     from django.urls import get_resolver
     from django.utils.module_loading import import_string
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "idp.settings")
     django.setup()
     get_resolver().url_patterns  # noqa: B018
     import_string(settings.TASK_APP).loader.import_default_modules()
