@@ -545,7 +545,7 @@ def sink(settings) -> Iterator[Sink]:
     server = HTTPServer(("127.0.0.1", 0), Handler)
     there = Sink(f"http://127.0.0.1:{server.server_port}/events")
     settings.IDP = settings.IDP.model_copy(update={"outbound_allow": (f"127.0.0.1:{server.server_port}",)})
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield there
     server.shutdown()

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -35,6 +36,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}|</?[a-z][^>]*>")
 Text = tuple[str, str | tuple[str, ...]]  # context (empty for most) and the text, or singular and plural
 
 
+@cache
 def texts() -> dict[Text, str]:
     """Every text of the product and the first place where it stands."""
     found: dict[Text, str] = {}
