@@ -165,10 +165,12 @@ def test_the_browser_offers_it_in_the_field(visit: Visit, provider: Provider) ->
     held = plug_in(page)
     add_passkey(page, provider, held, "autofill@example.org")
     sign_out(page)
-    page.goto("/login")
-    assert page.locator("#id_login").get_attribute("autocomplete") == "username webauthn"
-    held.answers(True)  # the person chooses the entry under the field
+    asked = hold_back(page)
     page.goto("/login?next=/account/apps")
+    assert page.locator("#id_login").get_attribute("autocomplete") == "username webauthn"
+    came(page, asked, 1)
+    held.answers(True)  # the person chooses the entry under the field
+    asked[0].continue_()
     arrive(page, "/account/apps")
 
 
