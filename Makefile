@@ -53,7 +53,7 @@ bench: ## requests/s, latency and CPU of every endpoint, next to a trivial view 
 	@bin/setup dev
 	@$(PY) tests/bench/run.py $(ARGS)
 
-bench-peers: ## the same next to node-oidc-provider (needs Node.js) and a plain django-oauth-toolkit
+bench-peers: ## the same next to node-oidc-provider (needs Node.js), a plain django-oauth-toolkit, and Hydra (KAIROS_HYDRA=/path)
 	@bin/setup dev
 	@$(PY) tests/bench/run.py --peers $(ARGS)
 

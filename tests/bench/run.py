@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes of every server")
     parser.add_argument("--threads", type=int, default=8, help="of every process, and its database connections")
     parser.add_argument("--only", default="", help="operations whose name holds one of these words (comma-separated)")
-    parser.add_argument("--peers", action="store_true", help="measure node-oidc-provider and django-oauth-toolkit in the same run")
+    parser.add_argument("--peers", action="store_true", help="measure node-oidc-provider, django-oauth-toolkit and Hydra in the same run")
     parser.add_argument("--skip", default="", help="providers and operations whose name holds one of these words (comma-separated)")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     options = parser.parse_args()
@@ -141,7 +141,7 @@ class Bench:
         self._log_statements("none")
         # What other connections do meanwhile (the peers' idle work, this program's own reload) is not the request's.
         found = [text for text in found if "pg_reload_conf" not in text and "ALTER SYSTEM" not in text]
-        control = sum(text.rstrip().endswith(("BEGIN", "COMMIT", "ROLLBACK", "BEGIN ")) for text in found)
+        control = sum(text.strip().upper().endswith(("BEGIN", "COMMIT", "ROLLBACK")) for text in found)
         return len(found) / max(1, done.count), control / max(1, done.count)
 
     def round(self, operation: Operation) -> Round:

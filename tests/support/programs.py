@@ -42,6 +42,8 @@ PROGRAMS = {
     "git": Program(("git",), (), "git"),
     "make": Program(("make",), (), "make"),
     "curl": Program(("curl",), (), "curl"),
+    # Not packaged by Debian, where `hydra` is another program: KAIROS_HYDRA names it. For `make bench-peers` alone.
+    "hydra": Program(("ory-hydra",), (), "Ory Hydra, from its own project"),
     # Not packaged by Debian; tests/docs/oauth2-proxy/build makes it with Go 1.25 or newer.
     "oauth2-proxy": Program(("oauth2-proxy",), (str(Path.home() / ".cache/kairos-id/oauth2-proxy"),), "oauth2-proxy"),
 }

@@ -1,4 +1,4 @@
-"""The peers in the same run: node-oidc-provider and a plain django-oauth-toolkit, each started here with the same load."""
+"""The peers in the same run: node-oidc-provider, a plain django-oauth-toolkit and Hydra, each started here with the same load."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.bench import operations
 from tests.bench.kairos import Browser
 from tests.bench.operations import REDIRECT_URI, Client, Operation, Provider, SignedIn
+from tests.bench.peers import hydra
 from tests.support import servers
 
 HERE = Path(__file__).parent
@@ -31,6 +32,10 @@ def start(stack: ExitStack, *, database: servers.Server, workers: int, threads: 
     except servers.Missing as missing:
         print(f"SKIPPED node-oidc-provider: {missing}")
     yield from _django_oauth_toolkit(stack, database=database, workers=workers, threads=threads)
+    try:
+        yield from hydra.start(stack, database=_database(database, "hydra_peer"))
+    except servers.Missing as missing:
+        print(f"SKIPPED Hydra: {missing}")
 
 
 def _database(server: servers.Server, name: str) -> str:
