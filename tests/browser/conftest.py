@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
@@ -202,7 +202,8 @@ def faults(page: Page, rules: dict[str, Any] = RULES) -> str:
     """What axe-core finds on the page as it is now; empty when nothing."""
     page.wait_for_load_state()
     if (found := page.evaluate(LOOK, [rules, _looked_at])) is None:
-        page.evaluate(AXE_SCRIPT)  # a document keeps what it was given until it is left
+        page.evaluate(AXE_SCRIPT)
+        with_axe(page)  # the next document of this page has it already
         found = page.evaluate(LOOK, [rules, _looked_at])
     if found["violations"]:
         return AxeResults(found).generate_report()
@@ -210,12 +211,15 @@ def faults(page: Page, rules: dict[str, Any] = RULES) -> str:
     return ""
 
 
+def faults_in(page: Page, mode: Literal["dark", "light"], rules: dict[str, Any] = RULES) -> str:
+    """What axe-core finds in this mode, which the page keeps."""
+    page.emulate_media(color_scheme=mode, reduced_motion="reduce")  # no half-faded colours
+    return faults(page, rules)
+
+
 def faults_in_both_modes(page: Page) -> str:
     """What axe-core finds in the dark and in the light mode. Only colours differ between them."""
-    page.emulate_media(color_scheme="dark", reduced_motion="reduce")  # no half-faded colours
-    found = faults(page, COLOURS)
-    page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    return found or faults(page)
+    return faults_in(page, "dark", COLOURS) or faults_in(page, "light")
 
 
 def walk(page: Page) -> None:

@@ -38,10 +38,9 @@ def look(page: Page, *, error: bool = False) -> None:
     assert page.locator("h1").count() == 1
     assert page.locator(".button:not(.outline, .text, .danger):visible").count() <= 1
     assert page.title().startswith("Error: ") == error
-    for control in page.locator("main button:not(.link, .reveal):visible, main .button:visible, main input:visible").all():
-        box = control.bounding_box()
-        assert box is not None
-        assert box["height"] >= 46, control.evaluate("element => element.outerHTML")
+    controls = page.locator("main button:not(.link, .reveal):visible, main .button:visible, main input:visible")
+    sizes = controls.evaluate_all("all => all.map((each) => [each.getBoundingClientRect().height, each.outerHTML])")
+    assert [(height, code) for height, code in sizes if height < 46] == []
     if error:
         wrong = page.locator("[aria-invalid=true]")
         if wrong.count():
