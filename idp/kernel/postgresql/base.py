@@ -174,24 +174,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """BEGIN if it is due, what was deferred, and `last`, in one round trip; the results in this order."""
         pgconn, statements = connection.pgconn, [*self._deferred, *last]
         self._deferred = []
-        if not connection.autocommit and pgconn.transaction_status == TransactionStatus.IDLE:
+        begins = not connection.autocommit and pgconn.transaction_status == TransactionStatus.IDLE
+        if begins:
             statements.insert(0, BEGIN)
-        pgconn.enter_pipeline_mode()
-        try:
-            for one in statements:
-                if one.name:
-                    pgconn.send_query_prepared(one.name, one.values, one.formats, BINARY)
-                else:
-                    pgconn.send_query_params(one.text, one.values, None, one.formats, BINARY)
-            pgconn.pipeline_sync()
-            results = _results(pgconn)
-        finally:
-            if pgconn.status == ConnStatus.OK:
-                pgconn.exit_pipeline_mode()
-        for result in results:
-            if result.status not in DONE:
-                self._forgot(result)
-                _check(pgconn, result)
+        results = _pipeline(pgconn, statements)
+        failed = next((result for result in results if result.status not in DONE), None)
+        if failed is not None and self._forgot(failed) and begins and pgconn.status == ConnStatus.OK:
+            pgconn.exec_(b"ROLLBACK")  # nothing came before: all of it is sent again, whole
+            results = _pipeline(pgconn, [one._replace(name=b"") for one in statements])
+            failed = next((result for result in results if result.status not in DONE), None)
+        if failed is not None:
+            _check(pgconn, failed)
         return results
 
     def _forgot(self, result: Any) -> bool:
@@ -263,6 +256,21 @@ def _exec(pgconn: Any, one: Statement) -> Any:
     if one.name:
         return pgconn.exec_prepared(one.name, one.values, one.formats, BINARY)
     return pgconn.exec_params(one.text, one.values, None, one.formats, BINARY)
+
+
+def _pipeline(pgconn: Any, statements: Sequence[Statement]) -> list[Any]:
+    pgconn.enter_pipeline_mode()
+    try:
+        for one in statements:
+            if one.name:
+                pgconn.send_query_prepared(one.name, one.values, one.formats, BINARY)
+            else:
+                pgconn.send_query_params(one.text, one.values, None, one.formats, BINARY)
+        pgconn.pipeline_sync()
+        return _results(pgconn)
+    finally:
+        if pgconn.status == ConnStatus.OK:
+            pgconn.exit_pipeline_mode()
 
 
 def _results(pgconn: Any) -> list[Any]:

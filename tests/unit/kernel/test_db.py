@@ -286,6 +286,20 @@ def test_a_server_that_went_away_is_noticed_before_the_next_request() -> None:
 
 
 @short_way
+def test_a_transaction_that_begins_with_what_the_server_forgot_is_sent_again_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DatabaseWrapper, "prepares", True)
+    person = User.objects.create(email="twenty-one@example.org")
+    read = ("SELECT is_active FROM accounts_user WHERE id = %s", [person.pk])
+    assert db.together((f"{DISABLE} RETURNING is_active", [True, person.pk]), read) == [[(True,)], [(True,)]]
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    with transaction.atomic():
+        assert db.together((f"{DISABLE} RETURNING is_active", [False, person.pk]), read) == [[(False,)], [(False,)]]
+    assert not active(person)
+    assert not DatabaseWrapper.prepares
+
+
+@short_way
 def test_statements_that_the_server_forgot_are_sent_whole_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DatabaseWrapper, "prepares", True)  # and put back afterwards
     assert db.row("SELECT 41 + 1", []) == (42,)
