@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from .models import User
 
 Refusal = Literal["disabled", "unverified", "stale"]
-
-
-class Asked(Protocol):
-    """What the gate looks at: of a `User`, or of a `Standing`."""
-
-    @property
-    def is_active(self) -> bool: ...
-    @property
-    def email(self) -> str | None: ...
-    @property
-    def email_verified_at(self) -> Any: ...
-    @property
-    def phone(self) -> str | None: ...
-    @property
-    def phone_verified_at(self) -> Any: ...
-    @property
-    def credential_epoch(self) -> int: ...
 
 
 class Standing(NamedTuple):
@@ -35,7 +21,7 @@ class Standing(NamedTuple):
     credential_epoch: int
 
 
-def refusal(user: Asked, *, epoch: int | None = None) -> Refusal | None:
+def refusal(user: User | Standing, *, epoch: int | None = None) -> Refusal | None:
     """None when `user` may get something now, else why not.
 
     `epoch` is the credential epoch that a session or refresh family carries; a different one means that it was ended

@@ -11,8 +11,6 @@ from idp.kernel import db
 from .models import User
 
 COLUMNS = ("id", "email", "email_verified_at", "phone", "phone_verified_at", "is_active", "credential_epoch", "claims", "updated_at")
-
-
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM accounts_user WHERE "  # noqa: S608 - constants only
 
 

@@ -39,7 +39,7 @@ def change(sql: str, parameters: Sequence[Any]) -> int:
 def together(*statements: tuple[str, Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
     """The rows of several statements, one after the other. On PostgreSQL all of them take one round trip."""
     database = _database()
-    if database.vendor == "postgresql" and not database.is_watched:
+    if _short_way(database):
         found: list[list[tuple[Any, ...]]] = database.run_together(statements)
         return found
     return [rows(sql, parameters) for sql, parameters in statements]
@@ -52,7 +52,7 @@ def defer(sql: str, parameters: Sequence[Any]) -> None:
     database has against it is raised there. Elsewhere it is `change`.
     """
     database = _database()
-    if database.vendor == "postgresql" and database.in_atomic_block and not database.is_watched:
+    if database.in_atomic_block and _short_way(database):
         database.defer(sql, parameters)
     else:
         change(sql, parameters)
@@ -86,10 +86,14 @@ def _database() -> Any:
     return database
 
 
+def _short_way(database: Any) -> bool:
+    """Whether to go past Django's cursor: on PostgreSQL (idp.kernel.postgresql), unless somebody watches that cursor."""
+    return database.vendor == "postgresql" and not database.is_watched
+
+
 def _run(sql: str, parameters: Sequence[Any], *, returns_rows: bool) -> tuple[list[tuple[Any, ...]], int]:
     database = _database()
-    # PostgreSQL: the short way (idp.kernel.postgresql), unless somebody watches Django's cursor.
-    if database.vendor == "postgresql" and not database.is_watched:
+    if _short_way(database):
         found: tuple[list[tuple[Any, ...]], int] = database.run(sql, parameters)
         return found
     values = [_out(value) for value in parameters]

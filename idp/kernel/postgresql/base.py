@@ -107,7 +107,7 @@ BEGIN, COMMIT = Statement(b"", b"BEGIN"), Statement(b"", b"COMMIT")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's wrapper plus `run` and `defer`."""
+    """Django's wrapper plus `run`, `run_together` and `defer`."""
 
     prepares = True
     health_check_done: bool  # Django's, unknown to its type stubs

@@ -51,7 +51,7 @@ class Family:
 
     def alive(self, now: datetime) -> bool:
         """Not revoked and inside its absolute life."""
-        return self.revoked_at is None and self.expires_at > now
+        return _alive(self.revoked_at, self.expires_at, now)
 
     def holds(self, token: str) -> bool:
         """Whether `token` is the present refresh token."""
@@ -60,6 +60,10 @@ class Family:
     def refreshable(self, now: datetime) -> bool:
         """Alive and used often enough."""
         return self.alive(now) and self.last_used_at > now - _idle(offline=self.offline)
+
+
+def _alive(revoked_at: datetime | None, expires_at: datetime, now: datetime) -> bool:
+    return revoked_at is None and expires_at > now
 
 
 def _idle(*, offline: bool) -> timedelta:
@@ -121,12 +125,12 @@ _STANDING = (
 
 
 def stands(family_id: UUID, *, now: datetime) -> bool:
-    """Whether an access token of this family counts: the family is alive, and the gate lets its person in; one SELECT of no more than that."""
+    """Whether an access token of this family counts: it is alive and the gate lets its person in; one SELECT of no more than that."""
     row = db.row(_STANDING, [family_id])
     if row is None:
         return False
     epoch, expires_at, revoked_at, *person = row
-    return revoked_at is None and db.as_time(expires_at) > now and gate.refusal(gate.Standing(*person), epoch=epoch) is None
+    return _alive(revoked_at, db.as_time(expires_at), now) and gate.refusal(gate.Standing(*person), epoch=epoch) is None
 
 
 def by_refresh_token(token: str) -> Family | None:

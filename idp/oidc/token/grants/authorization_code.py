@@ -17,7 +17,10 @@ from idp.oidc.token.context import GrantContext
 
 
 def redeem(context: GrantContext) -> Authorization:
-    """Four statements in two round trips: consume and person, family and event (with the commit). Raises OAuthError; whatever fails after the claim burns the code."""
+    """Four statements in two round trips: consume and person; family and event, with the commit.
+
+    Raises OAuthError; whatever fails after the claim burns the code.
+    """
     client, form, now = context.client, context.request.form, context.now
     code = form.get("code")
     if code is None:
