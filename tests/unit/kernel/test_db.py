@@ -187,6 +187,17 @@ def test_a_savepoint_that_fails_takes_along_what_was_deferred_in_it() -> None:
     assert (active(first), active(second)) == (False, True)
 
 
+@short_way
+def test_a_savepoint_that_fails_does_not_send_what_was_deferred_in_it() -> None:
+    first, second = User.objects.create(email="twenty-two@example.org"), User.objects.create(email="twenty-three@example.org")
+    with transaction.atomic():
+        db.change(DISABLE, [False, first.pk])
+        with pytest.raises(RuntimeError), transaction.atomic():  # noqa: PT012
+            db.defer(BREAK, [second.pk])  # would end the outer transaction too
+            raise RuntimeError
+    assert (active(first), active(second)) == (False, True)
+
+
 def test_what_was_deferred_and_fails_ends_the_transaction() -> None:
     first, second = User.objects.create(email="fourteen@example.org"), User.objects.create(email="fifteen@example.org")
     with pytest.raises(IntegrityError), transaction.atomic():  # noqa: PT012
